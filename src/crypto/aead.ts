@@ -1,0 +1,89 @@
+import { type CipherGCMOptions, createCipheriv, createDecipheriv } from "node:crypto"
+
+export const KEY_BYTES = 32
+export const NONCE_BYTES = 12
+export const TAG_BYTES = 16
+
+const NO_AAD = new Uint8Array(0)
+// Without authTagLength Node accepts tags of 4 bytes when opening.
+const GCM: CipherGCMOptions = { authTagLength: TAG_BYTES }
+
+/**
+ * Seal with AES-256-GCM (NIST SP 800-38D) into memory the caller has.
+ *
+ * @param key - 32 bytes.
+ * @param nonce - 12 bytes, never used twice with this key.
+ * @param target - receives ciphertext ‖ tag: `plaintext.length + 16` bytes exactly; may not overlap `plaintext`.
+ * @throws {RangeError} if a length is wrong: a caller's bug.
+ */
+export function aeadSealInto(
+  key: Uint8Array,
+  nonce: Uint8Array,
+  plaintext: Uint8Array,
+  target: Uint8Array,
+  aad: Uint8Array = NO_AAD,
+): void {
+  checkLengths(key, nonce)
+  if (target.length !== plaintext.length + TAG_BYTES) {
+    throw new RangeError(`target of ${target.length} bytes for a plaintext of ${plaintext.length}`)
+  }
+  const cipher = createCipheriv("aes-256-gcm", key, nonce, GCM)
+  if (aad.length > 0) cipher.setAAD(aad)
+  target.set(cipher.update(plaintext), 0)
+  cipher.final() // GCM is a stream mode: final() yields no bytes, it completes the tag
+  target.set(cipher.getAuthTag(), plaintext.length)
+}
+
+/**
+ * Seal with AES-256-GCM.
+ *
+ * @param key - 32 bytes.
+ * @param nonce - 12 bytes, never used twice with this key.
+ * @returns ciphertext ‖ tag(16).
+ */
+export function aeadSeal(
+  key: Uint8Array,
+  nonce: Uint8Array,
+  plaintext: Uint8Array,
+  aad: Uint8Array = NO_AAD,
+): Uint8Array<ArrayBuffer> {
+  const sealed = new Uint8Array(plaintext.length + TAG_BYTES)
+  aeadSealInto(key, nonce, plaintext, sealed, aad)
+  return sealed
+}
+
+/**
+ * Open what `aeadSeal` made.
+ *
+ * @param sealed - ciphertext ‖ tag(16).
+ * @returns the plaintext, in memory of its own, or null if the tag does not match (or there is none): nothing
+ * is released then.
+ * @throws {RangeError} if the key's or nonce's length is wrong: a caller's bug.
+ */
+export function aeadOpen(
+  key: Uint8Array,
+  nonce: Uint8Array,
+  sealed: Uint8Array,
+  aad: Uint8Array = NO_AAD,
+): Uint8Array<ArrayBuffer> | null {
+  checkLengths(key, nonce)
+  if (sealed.length < TAG_BYTES) return null
+  const cut = sealed.length - TAG_BYTES
+  const decipher = createDecipheriv("aes-256-gcm", key, nonce, GCM)
+  decipher.setAuthTag(sealed.subarray(cut))
+  if (aad.length > 0) decipher.setAAD(aad)
+  const plaintext = decipher.update(sealed.subarray(0, cut))
+  try {
+    decipher.final()
+  } catch {
+    plaintext.fill(0)
+    return null
+  }
+  // A short result may come from Node's shared pool; the caller owns what it gets.
+  return plaintext.buffer.byteLength === plaintext.length ? plaintext : new Uint8Array(plaintext)
+}
+
+function checkLengths(key: Uint8Array, nonce: Uint8Array): void {
+  if (key.length !== KEY_BYTES) throw new RangeError(`AES-256 key of ${key.length} bytes`)
+  if (nonce.length !== NONCE_BYTES) throw new RangeError(`GCM nonce of ${nonce.length} bytes`)
+}
