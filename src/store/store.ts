@@ -1,0 +1,288 @@
+/**
+ * What s3ep needs of an object store, in S3's terms. Adapters translate errors into the classes of `errors.ts`
+ * and never retry: `withRetry` does, for all of them alike.
+ */
+export interface ObjectStore {
+  /** For messages and for the journal: the endpoint as the user knows it, without credentials. */
+  readonly endpoint: string
+
+  /** What this service can take; may ask the service once and remember. */
+  limits(bucket: string, options?: CallOptions): Promise<StoreLimits>
+
+  /** @throws {NotFoundError} if there is no such object. */
+  head(address: ObjectAddress, options?: ReadOptions): Promise<ObjectInfo>
+
+  /**
+   * Read an object or a range of it. The answer arrives with the headers; the body is pulled by the caller,
+   * who must drain it or `return()` its iterator.
+   *
+   * @throws {NotFoundError} if there is no such object.
+   * @throws {PreconditionError} if `ifMatch` no longer holds.
+   */
+  get(address: ObjectAddress, options?: GetOptions): Promise<ObjectBody>
+
+  /**
+   * Write an object in one request.
+   *
+   * @throws {PreconditionError} if `ifNoneMatch` or `ifMatch` does not hold.
+   */
+  put(address: ObjectAddress, body: Uint8Array, options: PutOptions): Promise<StoredObject>
+
+  /**
+   * Write an object whose length is not known beforehand, in parts cut from the stream; aborted, leaving nothing
+   * behind, if the stream or the store fails.
+   *
+   * @throws {PreconditionError} as `put`; whatever `body` throws, unchanged.
+   */
+  putStream(
+    address: ObjectAddress,
+    body: AsyncIterable<Uint8Array>,
+    options: PutStreamOptions,
+  ): Promise<StoredObject>
+
+  /** Deletes the object, or one version of it. Deleting what is not there succeeds, as on S3. */
+  delete(address: ObjectAddress, options?: DeleteOptions): Promise<void>
+
+  /** Objects in the order of their keys' UTF-8 bytes, fetched page by page as they are consumed. */
+  list(bucket: string, options?: ListOptions): AsyncIterable<ListedObject>
+
+  /** @returns the upload id. */
+  createUpload(address: ObjectAddress, options: CreateUploadOptions): Promise<string>
+
+  /**
+   * @param partNumber - from 1.
+   * @throws {NotFoundError} with `what: "upload"` if the upload is gone.
+   */
+  uploadPart(
+    address: ObjectAddress,
+    uploadId: string,
+    partNumber: number,
+    body: PartBody,
+    options: PartOptions,
+  ): Promise<UploadedPart>
+
+  /**
+   * The parts the store holds of an upload, by number.
+   *
+   * @throws {NotFoundError} with `what: "upload"` if it is gone.
+   */
+  listParts(address: ObjectAddress, uploadId: string, options?: ReadOptions): AsyncIterable<ListedPart>
+
+  /**
+   * @param parts - every part, by number.
+   * @throws {NotFoundError} with `what: "upload"` if the upload is gone, which a completed one is too.
+   * @throws {PreconditionError} if a condition does not hold.
+   */
+  completeUpload(
+    address: ObjectAddress,
+    uploadId: string,
+    parts: readonly UploadedPart[],
+    options: CompleteOptions,
+  ): Promise<StoredObject>
+
+  /** @throws {NotFoundError} with `what: "upload"` if the upload is gone already. */
+  abortUpload(address: ObjectAddress, uploadId: string, options?: CallOptions): Promise<void>
+
+  /** Unfinished uploads of a bucket. */
+  listUploads(bucket: string, options?: { prefix?: string } & CallOptions): AsyncIterable<ListedUpload>
+
+  /** Ends idle connections, so that a process can exit. */
+  close(): void
+}
+
+export interface ObjectAddress {
+  readonly bucket: string
+  /** Taken literally: up to 1,024 bytes of UTF-8. */
+  readonly key: string
+}
+
+export interface CallOptions {
+  readonly signal?: AbortSignal | undefined
+  readonly requesterPays?: boolean | undefined
+}
+
+/** A customer-provided key (SSE-C): the store has to be shown it with every request. */
+export interface CustomerKey {
+  /** 32 bytes. A `SecretBytes` is one. */
+  readonly bytes: Uint8Array
+}
+
+export interface ReadOptions extends CallOptions {
+  readonly versionId?: string | undefined
+  readonly customerKey?: CustomerKey | undefined
+}
+
+/** Bytes from `start` up to, not including, `end`; to the end of the object if `end` is not given. */
+export interface ByteRange {
+  readonly start: number
+  readonly end?: number | undefined
+}
+
+export interface GetOptions extends ReadOptions {
+  readonly range?: ByteRange | undefined
+  /** An ETag: pins the object, so that ranges of two objects cannot mix. */
+  readonly ifMatch?: string | undefined
+}
+
+export interface Conditions {
+  /** Only if no object has this key. */
+  readonly ifNoneMatch?: "*" | undefined
+  /** Only if the object still has this ETag. */
+  readonly ifMatch?: string | undefined
+}
+
+export type ServerSideEncryption =
+  | { readonly kind: "sse-s3" }
+  | { readonly kind: "sse-kms"; readonly keyId?: string | undefined }
+  | { readonly kind: "sse-c"; readonly key: CustomerKey }
+
+/** What is kept beside an object's bytes. */
+export interface ObjectSettings {
+  /** User metadata: lower-case names without `x-amz-meta-`, ASCII values. */
+  readonly metadata: Readonly<Record<string, string>>
+  readonly contentType?: string | undefined
+  readonly cacheControl?: string | undefined
+  readonly contentDisposition?: string | undefined
+  readonly contentEncoding?: string | undefined
+  readonly contentLanguage?: string | undefined
+  readonly storageClass?: string | undefined
+  readonly acl?: string | undefined
+  readonly tags?: Readonly<Record<string, string>> | undefined
+  readonly encryption?: ServerSideEncryption | undefined
+  readonly retention?: { readonly mode: "GOVERNANCE" | "COMPLIANCE"; readonly until: Date } | undefined
+  readonly legalHold?: boolean | undefined
+}
+
+/**
+ * How the service checks what it receives. `auto` is what the service is known to verify (a CRC computed by
+ * native code), `sha256` signs the payload too, `none` leaves it to TLS and to the AEAD.
+ */
+export type ChecksumChoice = "auto" | "crc32" | "crc64nvme" | "sha256" | "none"
+
+export interface PutOptions extends CallOptions {
+  readonly settings: ObjectSettings
+  readonly conditions?: Conditions | undefined
+  readonly checksum?: ChecksumChoice | undefined
+}
+
+export interface PutStreamOptions extends PutOptions {
+  /** Bytes of each part but the last. */
+  readonly partBytes: number
+  /** Parts in flight. */
+  readonly concurrency: number
+  /** Called with the bytes the store has taken since the last call. */
+  readonly onSent?: ((bytes: number) => void) | undefined
+}
+
+export interface DeleteOptions extends CallOptions {
+  readonly versionId?: string | undefined
+  readonly bypassGovernance?: boolean | undefined
+}
+
+export interface ListOptions extends CallOptions {
+  readonly prefix?: string | undefined
+  /** With "/": one level only; what lies deeper is listed once, as a prefix. */
+  readonly delimiter?: "/" | undefined
+  readonly startAfter?: string | undefined
+}
+
+export type ListedObject =
+  | {
+      readonly kind: "object"
+      readonly key: string
+      readonly bytes: number
+      readonly etag: string
+      readonly lastModified: Date | undefined
+      readonly storageClass: string | undefined
+    }
+  | { readonly kind: "prefix"; readonly key: string }
+
+export interface CreateUploadOptions extends CallOptions {
+  readonly settings: ObjectSettings
+  readonly checksum?: ChecksumChoice | undefined
+}
+
+/** Bytes at hand, which a retry resends, or a stream of known length, which only its maker can start again. */
+export type PartBody = Uint8Array | { readonly bytes: number; readonly stream: AsyncIterable<Uint8Array> }
+
+export interface PartOptions extends CallOptions {
+  readonly checksum?: ChecksumChoice | undefined
+  readonly customerKey?: CustomerKey | undefined
+  /** Called with the bytes handed to the socket since the last call; negative when a retry starts over. */
+  readonly onSent?: ((bytes: number) => void) | undefined
+}
+
+/** A checksum as S3 writes it: base64 of the big-endian value. */
+export interface Checksum {
+  readonly kind: "crc32" | "crc64nvme" | "sha256"
+  readonly value: string
+}
+
+export interface UploadedPart {
+  readonly partNumber: number
+  readonly etag: string
+  readonly bytes: number
+  readonly checksum: Checksum | undefined
+}
+
+/** A part as the store lists it; it gives a checksum only if it keeps them. */
+export interface ListedPart extends UploadedPart {
+  readonly lastModified: Date | undefined
+}
+
+export interface CompleteOptions extends CallOptions {
+  readonly conditions?: Conditions | undefined
+  readonly checksum?: ChecksumChoice | undefined
+  readonly customerKey?: CustomerKey | undefined
+}
+
+export interface StoredObject {
+  readonly etag: string
+  readonly versionId: string | undefined
+}
+
+export interface ObjectInfo extends StoredObject {
+  /** Stored bytes of the whole object, whatever range was read. */
+  readonly bytes: number
+  readonly lastModified: Date | undefined
+  /** User metadata with lower-case names, without `x-amz-meta-`. */
+  readonly metadata: Readonly<Record<string, string>>
+  readonly contentType: string | undefined
+  readonly storageClass: string | undefined
+  readonly serverSideEncryption: string | undefined
+  readonly retention: { readonly mode: string; readonly until: Date | undefined } | undefined
+  readonly legalHold: boolean
+  /** Number of parts, where the service says. */
+  readonly parts: number | undefined
+}
+
+export interface ObjectBody {
+  readonly info: ObjectInfo
+  /** What the body holds, `end` exclusive; the whole object unless a range was asked for. */
+  readonly range: { readonly start: number; readonly end: number }
+  readonly body: AsyncIterable<Uint8Array>
+}
+
+export interface ListedUpload {
+  readonly address: ObjectAddress
+  readonly uploadId: string
+  readonly initiated: Date | undefined
+}
+
+/** All in bytes, where they are not counts. */
+export interface StoreLimits {
+  readonly maxParts: number
+  readonly minPartBytes: number
+  readonly maxPartBytes: number
+  /** Largest body of one PutObject. */
+  readonly maxPutBytes: number
+  readonly maxObjectBytes: number
+  /** Names and values of all user metadata together. */
+  readonly maxMetadataBytes: number
+  readonly maxMetadataValueBytes: number
+  /** Conditions the service is known to honour; where false, a caller must look before it writes, and say so. */
+  readonly conditionalPut: boolean
+  readonly conditionalComplete: boolean
+  /** Whether a part may be sent as a stream with a checksum behind it (aws-chunked). */
+  readonly trailers: boolean
+}

@@ -1,0 +1,49 @@
+import type { RandomSource } from "../crypto/secret.ts"
+import type { TransientCause } from "../errors.ts"
+import type { KeySet } from "../keys/kek.ts"
+import type { ObjectStore } from "../store/store.ts"
+
+/** Milliseconds since 1970, and a way to wait. Injected, so that tests never sleep. */
+export interface Clock {
+  now(): number
+  /** @throws the signal's reason if it is aborted. */
+  delay(milliseconds: number, signal?: AbortSignal): Promise<void>
+}
+
+/** What happens while work goes on; layers below `cli/` report it and never print. */
+export type ProgressEvent =
+  /** `bytes` is the plaintext length, undefined while nobody knows it; `doneBytes` of it were done by an earlier run. */
+  | {
+      readonly type: "started"
+      readonly item: string
+      readonly bytes: number | undefined
+      readonly doneBytes: number
+      readonly parts: number | undefined
+    }
+  /** Plaintext bytes done since the last event; negative when work is done over. */
+  | { readonly type: "advanced"; readonly item: string; readonly bytes: number }
+  | { readonly type: "part"; readonly item: string; readonly partNumber: number }
+  | {
+      readonly type: "retried"
+      readonly what: string
+      readonly cause: TransientCause
+      readonly attempt: number
+      readonly delayMs: number
+    }
+  /** Something the user should know and need not act on. */
+  | { readonly type: "notice"; readonly message: string; readonly hint?: string | undefined }
+  | { readonly type: "finished"; readonly item: string }
+
+/** What every transfer works with. */
+export interface TransferContext {
+  /** Retries already; see `withRetry`. */
+  readonly store: ObjectStore
+  readonly keys: KeySet
+  readonly random: RandomSource
+  readonly clock: Clock
+  /** Where journals and locks live, `$XDG_STATE_HOME/s3ep`; made 0700 when first needed. */
+  readonly stateDirectory: string
+  readonly onProgress: (event: ProgressEvent) => void
+  /** Aborted with the `InterruptedError` to exit with. Stops the work; never aborts an upload on the store. */
+  readonly signal: AbortSignal
+}
