@@ -1,0 +1,133 @@
+import * as v from "valibot"
+import { UsageError } from "../errors.ts"
+import { parseSize } from "./size.ts"
+
+/**
+ * A kind of value: what a setting takes as text (options, environment) and as JSON (config files), and how that is
+ * said to people.
+ */
+export interface Kind<T> {
+  readonly schema: v.GenericSchema<unknown, T>
+  /** Completes "… is not usable: give ". */
+  readonly allowed: string
+  /** Name of the value in help, such as `FILE`; none for what is on or off. */
+  readonly metavar: string | undefined
+  /** The words to choose from, for help and completions. */
+  readonly choices?: readonly string[]
+  /** The value is a path, to be resolved against the place it was written in. */
+  readonly isPath?: true
+  /** The value is a list, and its option may be given several times. */
+  readonly isList?: true
+}
+
+const printable = v.pipe(
+  v.string(),
+  v.minLength(1),
+  v.maxLength(4096),
+  v.check((text) => !/\p{Cc}/u.test(text)),
+)
+
+/** Any text without control characters. */
+export function text(metavar: string, allowed: string): Kind<string> {
+  return { schema: printable, allowed, metavar }
+}
+
+/** A path; `~` is the home directory. */
+export function path(metavar: "FILE" | "DIRECTORY"): Kind<string> {
+  return { schema: printable, allowed: "a path", metavar, isPath: true }
+}
+
+/** One of some words. */
+export function choice<const Choice extends string>(
+  metavar: string,
+  choices: readonly Choice[],
+): Kind<Choice> {
+  return { schema: v.picklist(choices), allowed: choices.join(", "), metavar, choices }
+}
+
+const WORDS: ReadonlyMap<unknown, boolean> = new Map<unknown, boolean>([
+  ...([true, "true", "1", "yes", "on"] as const).map((word) => [word, true] as const),
+  ...([false, "false", "0", "no", "off"] as const).map((word) => [word, false] as const),
+])
+
+/** On or off. */
+export function onOff(): Kind<boolean> {
+  const schema = v.pipe(
+    v.union([v.boolean(), v.pipe(v.string(), v.toLowerCase())]),
+    v.check((word) => WORDS.has(word)),
+    v.transform((word) => WORDS.get(word) === true),
+  )
+  return { schema, allowed: "true or false", metavar: undefined }
+}
+
+/** A whole number from `minimum` to `maximum`. */
+export function count(minimum: number, maximum: number): Kind<number> {
+  const schema = v.pipe(
+    v.union([v.number(), v.pipe(v.string(), v.regex(/^\d{1,9}$/), v.transform(Number))]),
+    v.integer(),
+    v.minValue(minimum),
+    v.maxValue(maximum),
+  )
+  return { schema, allowed: `a whole number from ${minimum} to ${maximum}`, metavar: "N" }
+}
+
+/** Bytes, as a number or written like `16MiB`; `check` holds what the range alone does not say. */
+export function size(
+  minimumBytes: number,
+  maximumBytes: number,
+  allowed: string,
+  check: (bytes: number) => boolean = () => true,
+): Kind<number> {
+  const schema = v.pipe(
+    v.union([v.number(), v.pipe(v.string(), v.rawTransform(sizeOrIssue))]),
+    v.integer(),
+    v.minValue(minimumBytes),
+    v.maxValue(maximumBytes),
+    v.check(check),
+  )
+  return { schema, allowed, metavar: "SIZE" }
+}
+
+/** Names: a list in a config file, separated by commas in the environment. */
+export function names(metavar: string, allowed: string): Kind<readonly string[]> {
+  const schema = v.pipe(
+    v.union([
+      v.pipe(
+        v.string(),
+        v.transform((list) => list.split(",").map((name) => name.trim())),
+      ),
+      v.array(v.string()),
+    ]),
+    v.array(printable),
+    v.minLength(1),
+    v.maxLength(64),
+  )
+  return { schema, allowed, metavar, isList: true }
+}
+
+/** The URL of a service: no user name or password, which would end up in logs, no query, no fragment. */
+export function serviceUrl(): Kind<string> {
+  const schema = v.pipe(printable, v.check(isServiceUrl))
+  return {
+    schema,
+    allowed: "an http or https URL without user name, password and query, such as https://s3.example.com",
+    metavar: "URL",
+  }
+}
+
+function isServiceUrl(given: string): boolean {
+  if (!URL.canParse(given)) return false
+  const url = new URL(given)
+  const plain = url.username === "" && url.password === "" && url.search === "" && url.hash === ""
+  return plain && (url.protocol === "https:" || url.protocol === "http:")
+}
+
+function sizeOrIssue(context: v.RawTransformContext<string>): number {
+  try {
+    return parseSize(context.dataset.value)
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error
+    context.addIssue({ message: error.message })
+    return context.NEVER
+  }
+}
