@@ -2,19 +2,27 @@ import { inspect } from "node:util"
 
 /** Key bytes with an owner and an end of life. Best effort: the engine may hold copies. */
 export class SecretBytes implements Disposable {
-  readonly bytes: Uint8Array<ArrayBuffer>
+  readonly #bytes: Uint8Array<ArrayBuffer>
+  #disposed = false
 
   /** Takes ownership: no aliases, no pooled memory (what Buffer.from and Buffer.concat return). */
   constructor(bytes: Uint8Array<ArrayBuffer>) {
-    this.bytes = bytes
+    this.#bytes = bytes
+  }
+
+  /** @throws {TypeError} after disposal: zeros in a key's place would seal for everyone. */
+  get bytes(): Uint8Array<ArrayBuffer> {
+    if (this.#disposed) throw new TypeError("a secret used after it was disposed of")
+    return this.#bytes
   }
 
   get length(): number {
-    return this.bytes.length
+    return this.#bytes.length
   }
 
   [Symbol.dispose](): void {
-    this.bytes.fill(0)
+    this.#disposed = true
+    this.#bytes.fill(0)
   }
 
   toJSON(): string {

@@ -17,6 +17,8 @@ export interface Kek extends Disposable {
   readonly id: string
   /** What the user calls it: a key's name, or the setting it came from. Never secret. */
   readonly name: string
+  /** Unwrapping takes noticeable time, or asks someone: tried after the others. */
+  readonly slow?: boolean
 
   /** Whether a recipient could be this KEK's, from public facts alone. */
   matches(recipient: Recipient): boolean
