@@ -6,6 +6,8 @@ import { hintToOpen } from "../keys/kinds.ts"
 import { type Binding, bindingContext } from "./binding.ts"
 import { type PrivateMetadata, sealPrivateMetadata } from "./private-metadata.ts"
 
+export { openPrivateMetadata, type PrivateMetadata } from "./private-metadata.ts"
+
 /** The wrapped DEKs of one object and what belongs to them: what rotation rewrites. */
 export interface Envelope {
   readonly v: 2
