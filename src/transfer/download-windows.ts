@@ -1,0 +1,180 @@
+import type { Layout } from "../agcm/layout.ts"
+import { hex } from "../bytes.ts"
+import { IntegrityError, PreconditionError } from "../errors.ts"
+import { forEachConcurrent } from "./concurrent.ts"
+import type { TransferContext } from "./context.ts"
+import {
+  type DownloadIdentity,
+  DownloadJournal,
+  downloadIdentity,
+  type EarlierDownload,
+  loadDownloadJournal,
+  saltsOf,
+  sameDownload,
+} from "./download-journal.ts"
+import type { OpenObject } from "./inspect.ts"
+import { acquireLock } from "./lock.ts"
+import { ObjectOpener } from "./opener.ts"
+import { discardTemporary, type FinishOptions, ReplacementFile } from "./replace.ts"
+import { segmentsBeginningIn, type Window, Windows } from "./windows.ts"
+import { crcOfFile, writeChunks } from "./write-window.ts"
+
+const MEMORY_BYTES = 96 * 1024 ** 2
+/** What a window in flight takes beside its chunk: what was gathered for a write, and the socket's buffers. */
+const BESIDE_CHUNK_BYTES = 2 * 1024 ** 2
+
+/** How many windows may be in flight; each holds one chunk sealed and open. */
+export function windowsAtOnce(layout: Layout, concurrency: number): number {
+  const each = 2 * layout.chunkBytes + BESIDE_CHUNK_BYTES
+  return Math.max(1, Math.min(concurrency, Math.floor(MEMORY_BYTES / each)))
+}
+
+export interface WindowsRequest {
+  readonly target: string
+  readonly item: string
+  readonly finish: FinishOptions
+  readonly windowBytes: number
+  readonly concurrency: number
+  /** Path of the journal. */
+  readonly journal: string
+  /** The version the user asked for. */
+  readonly versionId: string | undefined
+  readonly resume: boolean
+}
+
+/** Where a download stands: its file, its journal, and the windows that need not be fetched. */
+interface Progress {
+  readonly file: ReplacementFile
+  readonly journal: DownloadJournal
+  readonly done: ReadonlySet<number>
+  readonly doneBytes: number
+}
+
+/** Get a large object in windows, several at once and in any order, with a journal to go on from. */
+export async function downloadWindows(
+  context: TransferContext,
+  object: OpenObject,
+  request: WindowsRequest,
+): Promise<{ resumedBytes: number }> {
+  const { item, windowBytes } = request
+  const { layout } = object
+  await using _ = await acquireLock(`${request.journal}.lock`)
+  const windows = new Windows(layout, windowBytes)
+  const opener = new ObjectOpener(object)
+  const { file, journal, done, doneBytes } = await begin(context, object, opener, windows, request)
+  context.onProgress({ type: "started", item, bytes: layout.plaintextBytes, doneBytes, parts: undefined })
+  const fetchWindow = async (window: Window, signal: AbortSignal): Promise<void> => {
+    const crc = await writeChunks(file, opener.open(window, signal), (bytes) =>
+      context.onProgress({ type: "advanced", item, bytes }),
+    )
+    await journal.append({ window: window.windowIndex, crc32: crc, salts: saltsIn(window, layout, opener) })
+  }
+  try {
+    const limit = windowsAtOnce(layout, request.concurrency)
+    const { signal } = context
+    await forEachConcurrent(missing(windows, done), limit, fetchWindow, { signal })
+    signal.throwIfAborted()
+    await opener.checkSeal(signal)
+    await file.finish(request.finish)
+  } catch (error) {
+    // Nothing of an object that is damaged, or no longer there, is worth keeping.
+    const worthless = error instanceof IntegrityError || error instanceof PreconditionError
+    if (worthless || journal.entries === 0) {
+      await file.discard()
+      await journal.remove()
+    } else {
+      await file.close()
+      await journal.close()
+    }
+    throw error
+  }
+  await journal.remove()
+  return { resumedBytes: doneBytes }
+}
+
+async function begin(
+  context: TransferContext,
+  object: OpenObject,
+  opener: ObjectOpener,
+  windows: Windows,
+  request: WindowsRequest,
+): Promise<Progress> {
+  const identity = downloadIdentity(context.store.endpoint, object, request)
+  const earlier = await loadDownloadJournal(request.journal)
+  const resumed =
+    earlier && request.resume && sameDownload(earlier.identity, identity)
+      ? await goOn(context, object.layout, opener, windows, earlier, request)
+      : null
+  if (resumed) return resumed
+  if (earlier) await discardTemporary(earlier.temporary.path, earlier.temporary)
+  return startOver(context, object, identity, request)
+}
+
+async function startOver(
+  context: TransferContext,
+  object: OpenObject,
+  identity: DownloadIdentity,
+  request: WindowsRequest,
+): Promise<Progress> {
+  const file = await ReplacementFile.create(request.target, context.random)
+  try {
+    await file.setLength(object.layout.plaintextBytes)
+    const temporary = { path: file.path, ...file.identity }
+    const journal = await DownloadJournal.create(request.journal, identity, temporary)
+    return { file, journal, done: new Set(), doneBytes: 0 }
+  } catch (error) {
+    await file.discard()
+    throw error
+  }
+}
+
+/** Believes of an earlier run what its file still shows; null if it has no such file any more. */
+async function goOn(
+  context: TransferContext,
+  layout: Layout,
+  opener: ObjectOpener,
+  windows: Windows,
+  earlier: EarlierDownload,
+  request: WindowsRequest,
+): Promise<Progress | null> {
+  const { temporary } = earlier
+  const file = await ReplacementFile.reopen(temporary.path, request.target, temporary)
+  if (!file) return null
+  const done = new Set<number>()
+  let doneBytes = 0
+  try {
+    for (const claim of earlier.windows) {
+      const salts = saltsOf(claim)
+      if (claim.window < 0 || claim.window >= windows.count || done.has(claim.window) || !salts) continue
+      const window = windows.at(claim.window)
+      const complete = [...segmentsBeginningIn(layout, window)].every((segment) => salts.has(segment))
+      if (!complete) continue
+      const { plaintextStart, plaintextBytes } = window
+      const crc = await crcOfFile(file, plaintextStart, plaintextBytes, context.signal)
+      if (crc !== claim.crc32) continue
+      for (const [segmentIndex, salt] of salts) opener.keepSalt(segmentIndex, salt)
+      done.add(claim.window)
+      doneBytes += plaintextBytes
+    }
+    const journal = await DownloadJournal.continue(request.journal, earlier)
+    return { file, journal, done, doneBytes }
+  } catch (error) {
+    await file.close()
+    throw error
+  }
+}
+
+function* missing(windows: Windows, done: ReadonlySet<number>): Generator<Window, void, undefined> {
+  for (let windowIndex = 0; windowIndex < windows.count; windowIndex++) {
+    if (!done.has(windowIndex)) yield windows.at(windowIndex)
+  }
+}
+
+function saltsIn(window: Window, layout: Layout, opener: ObjectOpener): Record<string, string> {
+  const salts: Record<string, string> = {}
+  for (const segmentIndex of segmentsBeginningIn(layout, window)) {
+    const salt = opener.saltOf(segmentIndex)
+    if (salt) salts[segmentIndex] = hex(salt)
+  }
+  return salts
+}

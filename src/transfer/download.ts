@@ -1,0 +1,171 @@
+import { stat } from "node:fs/promises"
+import { HEADER_BYTES } from "../agcm/layout.ts"
+import { parseMtime } from "../envelope/private-metadata.ts"
+import type { ObjectAddress } from "../store/store.ts"
+import type { TransferContext } from "./context.ts"
+import { downloadJournalPath } from "./download-journal.ts"
+import { downloadStream } from "./download-stream.ts"
+import { downloadWindows } from "./download-windows.ts"
+import type { ReadRequest } from "./fetch.ts"
+import { type OpenObject, openObject } from "./inspect.ts"
+import { namingObject, objectUri } from "./naming.ts"
+import { ObjectOpener } from "./opener.ts"
+import { existsAlready, type FinishOptions, inspectTarget, ReplacementFile } from "./replace.ts"
+import { nameInDirectory } from "./target.ts"
+import { Windows } from "./windows.ts"
+import { writeInOrder } from "./write-stream.ts"
+import { writeChunks } from "./write-window.ts"
+
+const WINDOW_BYTES = 16 * 1024 ** 2
+const CONCURRENCY = 8
+
+export interface DownloadRequest extends ReadRequest {
+  /**
+   * Where to: a file, which is replaced once all was verified (a symbolic link stays, and what it points to is
+   * replaced); a directory, in which the file gets the last component of the key as its name; a pipe or a device,
+   * which gets each chunk as it verifies.
+   */
+  readonly target: string
+  /** Its name in progress events; the object's URI if not given. */
+  readonly item?: string | undefined
+  /** Requests at once; fewer if large chunks would take too much memory. */
+  readonly concurrency?: number | undefined
+  /** False: an existing file is left alone. True if not given. */
+  readonly overwrite?: boolean | undefined
+  /** Restore mode and time of modification, where the object knows them; true if not given. */
+  readonly preserve?: boolean | undefined
+  /** Go on with what an interrupted run left; true if not given. */
+  readonly resume?: boolean | undefined
+  /** Stored bytes to ask for at once. */
+  readonly windowBytes?: number | undefined
+}
+
+export interface DownloadResult {
+  readonly address: ObjectAddress
+  /** What was written: symbolic links resolved, the name added to a directory. */
+  readonly target: string
+  /** Plaintext. */
+  readonly bytes: number
+  /** Of those, what an earlier run had brought. */
+  readonly resumedBytes: number
+  readonly etag: string
+  readonly versionId: string | undefined
+}
+
+/**
+ * Get an object into a file that appears under its name only once all of it, seal included, verified. What was
+ * verified before an interruption is kept and used by the next run.
+ *
+ * @throws {IntegrityError} if the object is not what was written; {KeyMissingError} if no key opens it.
+ * @throws {PreconditionError} if it changed while it was read, another process downloads it to the same file, or
+ * the file exists and `overwrite` is false.
+ * @throws {LocalIoError} if the file cannot be written.
+ */
+export async function downloadFile(
+  context: TransferContext,
+  request: DownloadRequest,
+): Promise<DownloadResult> {
+  const { address, overwrite = true, windowBytes = WINDOW_BYTES } = request
+  const item = request.item ?? objectUri(address)
+  const found = await fileTarget(request)
+  if (found.kind === "stream") return downloadToStream(context, request, found.path, item)
+  const target = found.path
+  if (found.existing && !overwrite) throw existsAlready(target)
+  const { stateDirectory, store } = context
+  const journal = downloadJournalPath(stateDirectory, store.endpoint, address, request.versionId, target)
+  const begun = await isThere(journal)
+  // A run that goes on has the beginning already. A first window is at least half of the limit.
+  await using object = await openObject(context, request, begun ? HEADER_BYTES : windowBytes / 2)
+  return namingObject(address, async () => {
+    const finish = finishOptions(object, overwrite, request.preserve ?? true)
+    const concurrency = request.concurrency ?? CONCURRENCY
+    const atOnce = !begun && object.first.end === object.info.bytes
+    const { resumedBytes } = atOnce
+      ? await downloadAtOnce(context, object, { target, item, finish, windowBytes })
+      : await downloadWindows(context, object, {
+          target,
+          item,
+          finish,
+          windowBytes,
+          concurrency,
+          journal,
+          versionId: request.versionId,
+          resume: request.resume ?? true,
+        })
+    context.onProgress({ type: "finished", item })
+    return resultOf(object, target, resumedBytes)
+  })
+}
+
+async function fileTarget({ target, address }: DownloadRequest) {
+  const found = await inspectTarget(target)
+  if (found.kind !== "directory") return found
+  const inside = await inspectTarget(nameInDirectory(found.path, address.key))
+  if (inside.kind === "directory") throw existsAlready(inside.path)
+  return inside
+}
+
+/** An object that came whole with the first answer: too little to keep a journal for. */
+async function downloadAtOnce(
+  context: TransferContext,
+  object: OpenObject,
+  options: { target: string; item: string; finish: FinishOptions; windowBytes: number },
+): Promise<{ resumedBytes: number }> {
+  const { item } = options
+  const bytes = object.layout.plaintextBytes
+  context.onProgress({ type: "started", item, bytes, doneBytes: 0, parts: undefined })
+  const opener = new ObjectOpener(object)
+  const file = await ReplacementFile.create(options.target, context.random)
+  try {
+    for (const window of new Windows(object.layout, options.windowBytes)) {
+      await writeChunks(file, opener.open(window, context.signal), (written) =>
+        context.onProgress({ type: "advanced", item, bytes: written }),
+      )
+    }
+    await opener.checkSeal(context.signal)
+    context.signal.throwIfAborted()
+    await file.finish(options.finish)
+  } catch (error) {
+    await file.discard()
+    throw error
+  }
+  return { resumedBytes: 0 }
+}
+
+async function downloadToStream(
+  context: TransferContext,
+  request: DownloadRequest,
+  path: string,
+  item: string,
+): Promise<DownloadResult> {
+  let result: DownloadResult | undefined
+  const chunks = downloadStream(context, {
+    ...request,
+    item,
+    onOpen: (object) => {
+      result = resultOf(object, path, 0)
+    },
+  })
+  await writeInOrder(path, chunks)
+  if (!result) throw new RangeError("a stream that ended before its object was opened")
+  return result
+}
+
+function finishOptions(object: OpenObject, overwrite: boolean, preserve: boolean): FinishOptions {
+  const { mode, mtime } = (preserve ? object.private : null) ?? {}
+  const mtimeNs = mtime === undefined ? null : parseMtime(mtime)
+  return { overwrite, mode, mtimeSeconds: mtimeNs === null ? undefined : Number(mtimeNs) / 1e9 }
+}
+
+function resultOf(object: OpenObject, target: string, resumedBytes: number): DownloadResult {
+  const { address, info, layout } = object
+  const { etag, versionId } = info
+  return { address, target, bytes: layout.plaintextBytes, resumedBytes, etag, versionId }
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  )
+}

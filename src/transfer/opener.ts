@@ -1,0 +1,175 @@
+import { type ChunkPlace, HEADER_BYTES, placeOfChunk, placeOfSegment, SEAL_BYTES } from "../agcm/layout.ts"
+import { RefusedError } from "../agcm/refused.ts"
+import { verifySeal } from "../agcm/seal.ts"
+import { SegmentOpener } from "../agcm/segment.ts"
+import { equalSecret } from "../bytes.ts"
+import { BodyReader, type StoredRange } from "./fetch.ts"
+import type { OpenObject } from "./inspect.ts"
+import type { Window } from "./windows.ts"
+
+export interface OpenedChunk {
+  readonly place: ChunkPlace
+  /** In memory of its own. */
+  readonly plaintext: Uint8Array
+}
+
+/**
+ * Opens the windows of one object, in any order and several at once, and keeps what its seal is checked with.
+ * Borrows the object: it must not be disposed of before the last window was opened.
+ */
+export class ObjectOpener {
+  readonly #object: OpenObject
+  readonly #salts: Uint8Array[] = []
+  /** Of segments that span several windows. */
+  readonly #headers = new Map<number, Promise<Uint8Array>>()
+  #seal: Uint8Array | undefined
+  #firstUsed = false
+
+  constructor(object: OpenObject) {
+    this.#object = object
+    this.#headers.set(0, Promise.resolve(object.header))
+  }
+
+  /**
+   * Fetch a window and open its chunks as they arrive.
+   *
+   * @throws {RefusedError} at the first chunk that is not what a writer produced; those before it were.
+   */
+  async *open(window: Window, signal: AbortSignal): AsyncGenerator<OpenedChunk, void, undefined> {
+    const { layout } = this.#object
+    const begins = placeOfChunk(layout, window.firstChunk)
+    const offer = this.#offerHeader(window)
+    let body: BodyReader | undefined
+    let opener: SegmentOpener | undefined
+    try {
+      body = await this.#body(window, signal)
+      if (begins.chunkIndex > 0) {
+        const { segmentIndex } = begins
+        opener = this.#opener(await this.#header(segmentIndex, signal), segmentIndex)
+      }
+      for (let chunk = window.firstChunk; chunk < window.firstChunk + window.chunks; chunk++) {
+        const place = placeOfChunk(layout, chunk)
+        if (place.chunkIndex === 0) {
+          opener?.[Symbol.dispose]()
+          const header = (await body.take(HEADER_BYTES)).slice()
+          opener = this.#opener(header, place.segmentIndex)
+          offer?.resolve(header)
+        }
+        if (!opener) throw new RangeError("a window that begins before its segment")
+        const plaintext = opener.openChunk(
+          place.chunkIndex,
+          place.final,
+          await body.take(place.ciphertextBytes),
+        )
+        signal.throwIfAborted()
+        yield { place, plaintext }
+      }
+      if (window.sealed) this.#seal = (await body.take(SEAL_BYTES)).slice()
+      await body.end()
+    } catch (error) {
+      offer?.reject(error)
+      throw error
+    } finally {
+      // Whoever stops here before the header came leaves the others to wait no longer.
+      offer?.reject(new Error("the window with the header was given up"))
+      opener?.[Symbol.dispose]()
+      await body?.close()
+    }
+  }
+
+  /** The salt of a segment one of whose windows was opened. */
+  saltOf(segmentIndex: number): Uint8Array | undefined {
+    return this.#salts[segmentIndex]
+  }
+
+  /**
+   * Take over what an earlier run saw.
+   *
+   * @throws {RefusedError} if the segment was seen with another salt: it is not the one that was read before.
+   */
+  keepSalt(segmentIndex: number, salt: Uint8Array): void {
+    const known = this.#salts[segmentIndex]
+    if (known && !equalSecret(known, salt)) throw new RefusedError("segment header", { segmentIndex })
+    this.#salts[segmentIndex] = salt
+  }
+
+  /**
+   * Once every window was opened: whether they are one object's, in one upload.
+   *
+   * @throws {RefusedError} "seal" if they are not.
+   */
+  async checkSeal(signal: AbortSignal): Promise<void> {
+    const { dek, layout } = this.#object
+    if (!this.#seal) {
+      const range = { start: layout.ciphertextBytes - SEAL_BYTES, end: layout.ciphertextBytes }
+      this.#seal = await this.#fetch(range, signal)
+    }
+    verifySeal(dek, layout.plaintextBytes, this.#salts, this.#seal)
+  }
+
+  #opener(header: Uint8Array, segmentIndex: number): SegmentOpener {
+    const { dek, layout } = this.#object
+    const opener = new SegmentOpener(dek, header, { segmentIndex, geometry: layout })
+    try {
+      this.keepSalt(segmentIndex, opener.header.salt)
+      return opener
+    } catch (error) {
+      opener[Symbol.dispose]()
+      throw error
+    }
+  }
+
+  /** A window that begins a segment and does not end it brings the header the segment's other windows need. */
+  #offerHeader(window: Window): PromiseWithResolvers<Uint8Array> | undefined {
+    const first = placeOfChunk(this.#object.layout, window.firstChunk)
+    const segment = placeOfSegment(this.#object.layout, first.segmentIndex)
+    const brings = first.chunkIndex === 0 && window.chunks < segment.chunks
+    if (!brings || this.#headers.has(first.segmentIndex)) return undefined
+    const offer = Promise.withResolvers<Uint8Array>()
+    offer.promise.catch(() => undefined) // nobody may be waiting for it
+    this.#headers.set(first.segmentIndex, offer.promise)
+    return offer
+  }
+
+  #header(segmentIndex: number, signal: AbortSignal): Promise<Uint8Array> {
+    const known = this.#headers.get(segmentIndex)
+    if (known !== undefined) return known
+    const { ciphertextStart } = placeOfSegment(this.#object.layout, segmentIndex)
+    const header = this.#fetch({ start: ciphertextStart, end: ciphertextStart + HEADER_BYTES }, signal)
+    header.catch(() => undefined) // its failure is reported by whoever waits for it
+    this.#headers.set(segmentIndex, header)
+    return header
+  }
+
+  async #fetch(range: StoredRange, signal: AbortSignal): Promise<Uint8Array> {
+    const body = await this.#object.pinned.read(range, signal)
+    try {
+      const bytes = (await body.take(range.end - range.start)).slice()
+      await body.end()
+      return bytes
+    } finally {
+      await body.close()
+    }
+  }
+
+  #body(window: Window, signal: AbortSignal): BodyReader | Promise<BodyReader> {
+    const usable = window.start === 0 && this.#object.first.end <= window.end && !this.#firstUsed
+    if (!usable) return this.#object.pinned.read(window, signal)
+    this.#firstUsed = true
+    return new BodyReader(this.#continued(window, signal), window.end)
+  }
+
+  /** The first answer was asked for before anybody knew where the first window ends: ask for what it lacks. */
+  async *#continued(window: Window, signal: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
+    const { header, first, pinned } = this.#object
+    yield header
+    yield* first.body.rest()
+    if (first.end === window.end) return
+    const more = await pinned.read({ start: first.end, end: window.end }, signal)
+    try {
+      yield* more.rest()
+    } finally {
+      await more.close()
+    }
+  }
+}

@@ -1,0 +1,248 @@
+import { constants, type Stats } from "node:fs"
+import { type FileHandle, link, lstat, open, realpath, rename, stat, unlink } from "node:fs/promises"
+import { basename, dirname, join } from "node:path"
+import { hex } from "../bytes.ts"
+import type { RandomSource } from "../crypto/secret.ts"
+import { PreconditionError } from "../errors.ts"
+import { errnoOf, localError } from "./local-error.ts"
+
+const MAX_NAME_BYTES = 255
+const PERMISSIONS = 0o777 // and never the set-id and sticky bits: the bucket does not decide who runs as whom
+
+/** What a path that is to be written to is. */
+export type TargetKind =
+  /** Nothing yet, or a file that will be replaced: `path` is the file itself, symbolic links resolved. */
+  | { readonly kind: "file"; readonly path: string; readonly existing: Stats | null }
+  | { readonly kind: "directory"; readonly path: string }
+  /** A pipe or a device: written to in order, never replaced. */
+  | { readonly kind: "stream"; readonly path: string }
+
+/**
+ * Find out what is written to. A symbolic link is resolved once, so that what it points to is replaced and the
+ * link stays; one that points to nothing is refused, since nobody said where it should lead.
+ *
+ * @throws {LocalIoError} if it cannot be looked at, or nothing can be made there.
+ */
+export async function inspectTarget(path: string): Promise<TargetKind> {
+  try {
+    const link = await lstatIfAny(path)
+    if (!link)
+      return { kind: "file", path: join(await realpath(dirname(path)), basename(path)), existing: null }
+    const existing = link.isSymbolicLink() ? await stat(path) : link
+    if (existing.isDirectory()) return { kind: "directory", path }
+    if (!existing.isFile()) return { kind: "stream", path }
+    return { kind: "file", path: await realpath(path), existing }
+  } catch (error) {
+    throw localError("write", path, error)
+  }
+}
+
+/** When and by whom a temporary file was made: what tells it from another under the same name. */
+export interface FileIdentity {
+  readonly device: number
+  readonly inode: number
+}
+
+/** How the finished file is to look. */
+export interface FinishOptions {
+  /** False: a file that has appeared under the name meanwhile is left alone, and the new one given up. */
+  readonly overwrite: boolean
+  /** Permission bits; those of the file being replaced, or the process's default, if not given. */
+  readonly mode?: number | undefined
+  /** Seconds since 1970, with a fraction. */
+  readonly mtimeSeconds?: number | undefined
+}
+
+/** A file being written beside the one it will become: whole and synced before it gets its name. */
+export class ReplacementFile {
+  readonly path: string
+  readonly target: string
+  readonly identity: FileIdentity
+  readonly #file: FileHandle
+
+  private constructor(path: string, target: string, identity: FileIdentity, file: FileHandle) {
+    this.path = path
+    this.target = target
+    this.identity = identity
+    this.#file = file
+  }
+
+  /**
+   * @param target - the file it will become, symbolic links resolved.
+   * @throws {LocalIoError} if it cannot be made.
+   */
+  static async create(target: string, random: RandomSource): Promise<ReplacementFile> {
+    const path = join(dirname(target), temporaryName(basename(target), hex(random(6))))
+    try {
+      const { O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW } = constants
+      const file = await open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
+      return new ReplacementFile(path, target, identityOf(await file.stat()), file)
+    } catch (error) {
+      throw localError("write", target, error)
+    }
+  }
+
+  /** Open one that an earlier run left; null if it is not there, or is not that one. */
+  static async reopen(path: string, target: string, identity: FileIdentity): Promise<ReplacementFile | null> {
+    let file: FileHandle
+    try {
+      file = await open(path, constants.O_RDWR | constants.O_NOFOLLOW)
+    } catch {
+      return null
+    }
+    const found = await file.stat()
+    if (found.isFile() && sameIdentity(identityOf(found), identity)) {
+      return new ReplacementFile(path, target, identity, file)
+    }
+    await file.close()
+    return null
+  }
+
+  /** Give it its final length, sparse: what is written lands anywhere in it. */
+  async setLength(bytes: number): Promise<void> {
+    await this.#do(() => this.#file.truncate(bytes))
+  }
+
+  /** @throws {LocalIoError} if not all of it could be written. */
+  async write(position: number, pieces: readonly Uint8Array[]): Promise<void> {
+    await this.#do(async () => {
+      let at = position
+      let left = [...pieces]
+      while (left.length > 0) {
+        const { bytesWritten } = await this.#file.writev(left, at)
+        at += bytesWritten
+        left = without(left, bytesWritten)
+      }
+    })
+  }
+
+  /** @returns how many bytes there were, fewer than asked for only at the end of the file. */
+  async read(position: number, into: Uint8Array): Promise<number> {
+    let filled = 0
+    while (filled < into.length) {
+      const { bytesRead } = await this.#do(() =>
+        this.#file.read(into, filled, into.length - filled, position + filled),
+      )
+      if (bytesRead === 0) break
+      filled += bytesRead
+    }
+    return filled
+  }
+
+  /**
+   * Sync it and give it its name.
+   *
+   * @throws {PreconditionError} if there is a file under that name and it may not be replaced.
+   * @throws {LocalIoError} if the file system refuses.
+   */
+  async finish(options: FinishOptions): Promise<void> {
+    await this.#do(async () => {
+      const existing = await lstatIfAny(this.target)
+      const mode = options.mode ?? existing?.mode ?? 0o666 & ~process.umask()
+      await this.#file.chmod(mode & PERMISSIONS)
+      if (options.mtimeSeconds !== undefined) {
+        await this.#file.utimes(options.mtimeSeconds, options.mtimeSeconds)
+      }
+      await this.#file.sync()
+      await this.#file.close()
+      if (options.overwrite) await rename(this.path, this.target)
+      else await this.#claim()
+      await syncDirectory(dirname(this.target))
+    })
+  }
+
+  /** Leave it where it is, for another run. */
+  async close(): Promise<void> {
+    await this.#file.close()
+  }
+
+  /** Remove it. */
+  async discard(): Promise<void> {
+    await this.#file.close()
+    await unlink(this.path).catch(() => undefined)
+  }
+
+  // Linking fails if the name is taken, which renaming does not. Where there are no hard links, an empty file made
+  // for us alone claims the name.
+  async #claim(): Promise<void> {
+    try {
+      await link(this.path, this.target)
+    } catch (error) {
+      if (!["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"].includes(errnoOf(error) ?? "")) throw error
+      await (await open(this.target, "wx")).close()
+      return rename(this.path, this.target)
+    }
+    await unlink(this.path)
+  }
+
+  async #do<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work()
+    } catch (error) {
+      if (errnoOf(error) === "EEXIST") throw existsAlready(this.target, error)
+      throw localError("write", this.target, error)
+    }
+  }
+}
+
+export function existsAlready(target: string, cause?: unknown): PreconditionError {
+  return new PreconditionError(`cannot write ${target}: it exists already`, { cause })
+}
+
+/** Remove a temporary file of an earlier run, if it still is that one. */
+export async function discardTemporary(path: string, identity: FileIdentity): Promise<void> {
+  const found = await lstatIfAny(path)
+  if (found?.isFile() && sameIdentity(identityOf(found), identity)) await unlink(path)
+}
+
+/** @returns null if there is nothing under that name. */
+export async function lstatIfAny(path: string): Promise<Stats | null> {
+  try {
+    return await lstat(path)
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return null
+    throw error
+  }
+}
+
+function identityOf({ dev, ino }: Stats): FileIdentity {
+  return { device: dev, inode: ino }
+}
+
+function sameIdentity(a: FileIdentity, b: FileIdentity): boolean {
+  return a.device === b.device && a.inode === b.inode
+}
+
+function temporaryName(name: string, id: string): string {
+  const full = `.${name}.s3ep-${id}.part`
+  return Buffer.byteLength(full) <= MAX_NAME_BYTES ? full : `.s3ep-${id}.part`
+}
+
+function without(pieces: readonly Uint8Array[], written: number): Uint8Array[] {
+  let skipped = 0
+  const left: Uint8Array[] = []
+  for (const piece of pieces) {
+    const done = Math.min(piece.length, written - skipped)
+    skipped += done
+    if (done < piece.length) left.push(piece.subarray(done))
+  }
+  return left
+}
+
+// A rename is on the disk once its directory is. Not every platform lets a directory be opened or synced.
+async function syncDirectory(path: string): Promise<void> {
+  let directory: FileHandle
+  try {
+    directory = await open(path, constants.O_RDONLY)
+  } catch (error) {
+    if (["EISDIR", "EPERM", "EACCES"].includes(errnoOf(error) ?? "")) return
+    throw error
+  }
+  try {
+    await directory.sync()
+  } catch (error) {
+    if (!["EPERM", "EINVAL", "ENOTSUP"].includes(errnoOf(error) ?? "")) throw error
+  } finally {
+    await directory.close()
+  }
+}
