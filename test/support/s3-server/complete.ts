@@ -1,8 +1,6 @@
 import { createHash, randomUUID } from "node:crypto"
-import { createReadStream, createWriteStream } from "node:fs"
-import { rm } from "node:fs/promises"
+import { type FileHandle, open, rm } from "node:fs/promises"
 import path from "node:path"
-import { pipeline } from "node:stream/promises"
 import { checksumHeaders, versionHeader } from "./attributes.ts"
 import type { Bucket } from "./bucket.ts"
 import {
@@ -38,6 +36,8 @@ import {
   textAt,
   XML_DECLARATION,
 } from "./xml.ts"
+
+const COPY_BYTES = 1024 * 1024
 
 interface NamedPart {
   partNumber: number
@@ -145,15 +145,41 @@ function checkSize(parts: UploadedPart[], { request }: Context): void {
   )
 }
 
-async function concatenate(files: string[], target: string): Promise<void> {
-  const output = createWriteStream(target, { highWaterMark: 4 * 1024 * 1024 })
-  for (const file of files) {
-    await pipeline(createReadStream(file, { highWaterMark: 1024 * 1024 }), output, { end: false })
+/** Copy a whole file to a place in another one. */
+async function copyInto(output: FileHandle, file: string, position: number): Promise<void> {
+  const input = await open(file)
+  try {
+    const buffer = Buffer.allocUnsafe(COPY_BYTES)
+    let offset = 0
+    for (;;) {
+      const { bytesRead } = await input.read(buffer, 0, buffer.length, offset)
+      if (bytesRead === 0) return
+      await output.write(buffer, 0, bytesRead, position + offset)
+      offset += bytesRead
+    }
+  } finally {
+    await input.close()
   }
-  await new Promise<void>((resolve, reject) => {
-    output.on("error", reject)
-    output.end(resolve)
-  })
+}
+
+/** Several at once, each to where it belongs: reading one goes on while another is written. */
+async function concatenate(parts: { file: string; bytes: number }[], target: string): Promise<void> {
+  const output = await open(target, "wx")
+  try {
+    let position = 0
+    const placed = parts.map(({ file, bytes }) => {
+      const at = position
+      position += bytes
+      return { file, at }
+    })
+    const next = placed.values()
+    const worker = async () => {
+      for (const { file, at } of next) await copyInto(output, file, at)
+    }
+    await Promise.all([worker(), worker(), worker()])
+  } finally {
+    await output.close()
+  }
 }
 
 interface Completion {
@@ -182,7 +208,7 @@ async function assemble(
   const file = path.join(store.incoming, randomUUID())
   try {
     await concatenate(
-      parts.map((part) => bucket.partFile(upload, part)),
+      parts.map((part) => ({ file: bucket.partFile(upload, part), bytes: part.bytes })),
       file,
     )
     // Someone else may have written the key meanwhile, or aborted the upload.
@@ -204,6 +230,10 @@ async function assemble(
     })
     bucket.removeUpload(upload)
     return version
+  } catch (error) {
+    // Parts vanish under the copying when the upload is aborted, and that is the thing to tell.
+    findUpload(context, bucket)
+    throw error
   } finally {
     await rm(file, { force: true })
   }

@@ -61,7 +61,8 @@ function plannedResponse(action: FaultAction, request: S3Request): S3Response | 
 }
 
 /** @returns the answer to give instead of the true one. @throws {NoAnswer} */
-async function strike(action: FaultAction, request: S3Request): Promise<S3Response | undefined> {
+async function strike({ action, onStrike }: FaultRule, request: S3Request): Promise<S3Response | undefined> {
+  onStrike?.()
   if ("reset" in action) throw new NoAnswer(true)
   if ("hang" in action) throw new NoAnswer(false)
   if ("delayMs" in action) await delay(action.delayMs)
@@ -101,7 +102,7 @@ async function answer(
 ): Promise<S3Response> {
   const before = (rule?.moment ?? "before") === "before"
   if (rule !== undefined && before) {
-    const instead = await strike(rule.action, request)
+    const instead = await strike(rule, request)
     if (instead !== undefined) return instead
   }
   let response: S3Response
@@ -114,7 +115,7 @@ async function answer(
   }
   if (rule === undefined || before) return response
   try {
-    const instead = await strike(rule.action, request)
+    const instead = await strike(rule, request)
     if (instead === undefined) return response
     discardResponse(response)
     return instead
@@ -150,6 +151,7 @@ export async function serve(
   service.requests.push(recorded)
   res.setHeader("x-amz-request-id", id)
   res.setHeader("server", service.dialect.serverHeader)
+  res.setHeader("date", new Date(service.clock()).toUTCString())
   let continued = !expectsContinue
   const begin = () => {
     if (!continued) res.writeContinue()

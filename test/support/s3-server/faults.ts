@@ -41,6 +41,8 @@ export interface FaultRule {
   action: FaultAction
   /** How many requests it hits, 1 unless said; `Infinity` for all. */
   times?: number
+  /** Called when it strikes: a test waits for this where the client itself sees nothing. */
+  onStrike?: () => void
 }
 
 interface ActiveRule extends FaultRule {
@@ -60,7 +62,7 @@ export class FaultPlan {
     this.#rules = []
   }
 
-  /** Faults that have hit, in all. */
+  /** How many rules have not yet hit all they will. */
   get pending(): number {
     return this.#rules.filter((rule) => rule.hits < (rule.times ?? 1)).length
   }
