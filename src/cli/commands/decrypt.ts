@@ -1,0 +1,28 @@
+import { Command } from "commander"
+import type { Invoke } from "../invoke.ts"
+import { withManual } from "../manual.ts"
+import { addDryRun } from "../options.ts"
+
+/** `decrypt`: the format on local files and pipes. */
+export function decryptCommand(invoke: Invoke): Command {
+  const command = new Command("decrypt")
+    .summary("verify and decrypt a local file or pipe")
+    .description(
+      "Verify and decrypt an S3EP container, from a file or standard input. A file appears only once all of it verified; " +
+        "a pipe gets each chunk once it verified.",
+    )
+    .argument("[source]", "file to read; - is standard input", "-")
+    .argument("[dest]", "file to write; - is standard output", "-")
+    .option("--no-clobber", "fail with status 8 if the file exists, instead of replacing it")
+  addDryRun(command)
+  command.action((source: string, dest: string) =>
+    invoke(command, async (session) => {
+      const { decryptLocal } = await import("../actions/local.ts")
+      await decryptLocal(session, source, dest, command.opts())
+    }),
+  )
+  return withManual(command, {
+    examples: [["s3ep decrypt notes.txt.s3ep notes.txt"], ["s3ep decrypt < photos.tar.s3ep | tar x"]],
+    statuses: [0, 1, 2, 4, 5, 8, 10, 130, 143],
+  })
+}

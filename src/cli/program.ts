@@ -1,0 +1,86 @@
+import { readFileSync } from "node:fs"
+import { Command, type HelpConfiguration } from "commander"
+import { completionCommand } from "./commands/completion.ts"
+import { configCommand } from "./commands/config.ts"
+import { decryptCommand } from "./commands/decrypt.ts"
+import { encryptCommand } from "./commands/encrypt.ts"
+import { getCommand } from "./commands/get.ts"
+import { keysCommand } from "./commands/keys.ts"
+import { lsCommand } from "./commands/ls.ts"
+import { mpUploadCommand } from "./commands/mp-upload.ts"
+import { putCommand } from "./commands/put.ts"
+import { rmCommand } from "./commands/rm.ts"
+import { statCommand } from "./commands/stat.ts"
+import { verifyCommand } from "./commands/verify.ts"
+import type { Invoke } from "./invoke.ts"
+import { withManual } from "./manual.ts"
+import { addGlobalOptions } from "./options.ts"
+import { TRANSFER_STATUSES } from "./statuses.ts"
+
+/**
+ * The whole command line: what parses arguments, writes help, and is walked to generate completions and s3ep(1).
+ *
+ * @param invoke - called with the work of the command that was given; by default nothing is done, which is enough
+ *   for whoever only looks at the tree.
+ */
+export function createProgram(invoke: Invoke = async () => undefined): Command {
+  const program = new Command("s3ep")
+    .description("Encrypt files on this machine and keep them in any S3-compatible store")
+    .usage("[global options] <command> [options] [arguments]")
+    .version(readVersion(), "--version", "print the version")
+    .helpOption("-h, --help", "print help")
+    .helpCommand(new Command("help").summary("print the help of a command").usage("[COMMAND]").helpGroup("Set-up:"))
+  addGlobalOptions(program)
+  const groups: [string, Command[]][] = [
+    ["Objects:", [putCommand(invoke), getCommand(invoke), mpUploadCommand(invoke)]],
+    ["", [lsCommand(invoke), statCommand(invoke), rmCommand(invoke), verifyCommand(invoke)]],
+    ["Local files:", [encryptCommand(invoke), decryptCommand(invoke)]],
+    ["Set-up:", [keysCommand(invoke), configCommand(invoke), completionCommand(invoke)]],
+  ]
+  let heading = ""
+  for (const [title, commands] of groups) {
+    heading = title === "" ? heading : title
+    for (const command of commands) program.addCommand(command.helpGroup(heading))
+  }
+  for (const command of allCommands(program)) {
+    command.configureHelp(helpStyle(program)).helpOption("-h, --help", "print help")
+  }
+  return withManual(program, {
+    examples: [
+      ["s3ep keys generate", "makes the key; keep a copy of it"],
+      ["s3ep put backup.tar s3://vault/", "resumes if it was interrupted"],
+      ["s3ep get s3://vault/backup.tar .", "appears only once all of it verified"],
+      ["pg_dump app | s3ep put - s3://vault/app.sql"],
+      ["s3ep put --help", "every command has its own"],
+    ],
+    statuses: TRANSFER_STATUSES,
+  })
+}
+
+// Only the options of s3ep itself are global: those of mp-upload do not apply to its subcommands.
+function helpStyle(program: Command): HelpConfiguration {
+  return {
+    showGlobalOptions: true,
+    visibleGlobalOptions: (command) => (command === program ? [] : program.options.filter((option) => !option.hidden)),
+    subcommandTerm: (command) => `${command.name()} ${firstUsage(command)}`.trim(),
+  }
+}
+
+function firstUsage(command: Command): string {
+  const [first = ""] = command.usage().split("\n")
+  return first.replace(/\[options\] ?/, "").replace("[command]", command.commands.map((sub) => sub.name()).join("|"))
+}
+
+/** A command and all below it. */
+export function* allCommands(command: Command): Generator<Command> {
+  yield command
+  for (const sub of command.commands) yield* allCommands(sub)
+}
+
+/** The version in package.json, which lies two levels up from `src/cli` and from `dist/cli`. */
+export function readVersion(): string {
+  const manifest: unknown = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"))
+  if (typeof manifest === "object" && manifest !== null && "version" in manifest)
+    return String(manifest.version)
+  throw new Error("package.json has no version")
+}
