@@ -97,6 +97,7 @@ export function layoutOfPlaintext(plaintextBytes: number, geometry: Geometry): L
   const segments = Math.ceil(chunks / geometry.chunksPerSegment)
   if (segments > MAX_SEGMENTS) throw new RangeError(`${segments} segments are more than the format can count`)
   const ciphertextBytes = HEADER_BYTES * segments + plaintextBytes + TAG_BYTES * chunks + SEAL_BYTES
+  if (!Number.isSafeInteger(ciphertextBytes)) throw new RangeError(`plaintext of ${plaintextBytes} bytes`)
   return { ...pick(geometry), plaintextBytes, ciphertextBytes, chunks, segments }
 }
 
@@ -113,6 +114,8 @@ export function layoutOfCiphertext(ciphertextBytes: number, geometry: Geometry):
   const body = ciphertextBytes - SEAL_BYTES
   if (body < HEADER_BYTES + TAG_BYTES) return null
   const segments = Math.ceil(body / fullSegmentBytes(geometry))
+  // The geometry is the stored object's own: it may be too small for the length.
+  if (segments > MAX_SEGMENTS) return null
   const lastSegment = body - (segments - 1) * fullSegmentBytes(geometry)
   const chunkArea = lastSegment - HEADER_BYTES
   if (chunkArea < TAG_BYTES) return null

@@ -2,7 +2,7 @@ import { concat } from "../bytes.ts"
 import { aeadOpen, aeadSealInto, TAG_BYTES } from "../crypto/aead.ts"
 import type { SecretBytes } from "../crypto/secret.ts"
 import { createSegment, openHeader, parseHeader, type SegmentHeader, type SegmentKeys } from "./header.ts"
-import { type Geometry, HEADER_BYTES, segmentPlaintextBytes } from "./layout.ts"
+import { fullSegmentBytes, type Geometry, HEADER_BYTES, segmentPlaintextBytes } from "./layout.ts"
 import { RefusedError } from "./refused.ts"
 
 /** Seals the chunks of one attempt at one segment, each once, in any order. */
@@ -10,7 +10,8 @@ export class SegmentSealer implements Disposable {
   /** 80 bytes, to stand before the chunks. */
   readonly header: Uint8Array<ArrayBuffer>
   readonly #keys: SegmentKeys
-  readonly #chunkBytes: number
+  readonly #geometry: Geometry
+  readonly #segmentIndex: number
 
   /**
    * @param dek - 32 bytes; borrowed for the constructor only.
@@ -20,17 +21,27 @@ export class SegmentSealer implements Disposable {
     const { header, keys } = createSegment(dek, geometry, segmentIndex, salt)
     this.header = header
     this.#keys = keys
-    this.#chunkBytes = geometry.chunkBytes
+    this.#geometry = geometry
+    this.#segmentIndex = segmentIndex
   }
 
   /**
    * @param chunkIndex - within the segment. Sealing one index twice would repeat a nonce: never do.
    * @param final - whether this is the last chunk of the whole object.
    * @param target - receives ciphertext ‖ tag, `plaintext.length + 16` bytes; not overlapping `plaintext`.
+   * @throws {RangeError} if no object has such a chunk there: a caller's bug.
    */
   sealChunkInto(chunkIndex: number, final: boolean, plaintext: Uint8Array, target: Uint8Array): void {
-    if (plaintext.length > this.#chunkBytes || (!final && plaintext.length < this.#chunkBytes)) {
-      throw new RangeError(`chunk of ${plaintext.length} bytes where ${this.#chunkBytes} make one`)
+    const { chunkBytes, chunksPerSegment } = this.#geometry
+    // Any other number would be cut to 32 bits, and so share the nonce of another chunk.
+    if (!Number.isInteger(chunkIndex) || chunkIndex < 0 || chunkIndex >= chunksPerSegment) {
+      throw new RangeError(`chunk ${chunkIndex} of ${chunksPerSegment}`)
+    }
+    if (plaintext.length > chunkBytes || (!final && plaintext.length < chunkBytes)) {
+      throw new RangeError(`chunk of ${plaintext.length} bytes where ${chunkBytes} make one`)
+    }
+    if (plaintext.length === 0 && (chunkIndex > 0 || this.#segmentIndex > 0)) {
+      throw new RangeError("an empty chunk in an object that is not empty")
     }
     const nonce = chunkNonce(this.#keys.baseNonce, chunkIndex, final)
     aeadSealInto(this.#keys.chunkKey.bytes, nonce, plaintext, target)
@@ -62,8 +73,9 @@ export function sealSegment(
   target: Uint8Array = new Uint8Array(sealedSegmentBytes(segment.plaintext.length, geometry)),
 ): Uint8Array {
   const { plaintext, final } = segment
-  if (plaintext.length > segmentPlaintextBytes(geometry)) {
-    throw new RangeError(`${plaintext.length} bytes are more than one segment`)
+  const fullBytes = segmentPlaintextBytes(geometry)
+  if (plaintext.length > fullBytes || (!final && plaintext.length < fullBytes)) {
+    throw new RangeError(`segment of ${plaintext.length} bytes where ${fullBytes} make one`)
   }
   if (target.length !== sealedSegmentBytes(plaintext.length, geometry)) {
     throw new RangeError(`target of ${target.length} bytes for a segment of ${plaintext.length}`)
@@ -129,13 +141,21 @@ export class SegmentOpener implements Disposable {
  * @param sealed - header, chunks and tags, without the seal.
  * @param expected.final - whether the object's last chunk is in it.
  * @returns its salt, for the seal, and its plaintext, chunk by chunk; none is returned unless all verified.
+ * @throws {RefusedError} as `SegmentOpener`, or "length" if it is cut, or not full and not the final one.
  */
 export function openSegment(
   dek: SecretBytes,
   sealed: Uint8Array,
   expected: { segmentIndex: number; geometry?: Geometry | undefined; final: boolean },
 ): { header: SegmentHeader; chunks: Uint8Array<ArrayBuffer>[] } {
+  const { segmentIndex } = expected
+  if (sealed.length < HEADER_BYTES) throw new RefusedError("length", { segmentIndex })
   using opener = new SegmentOpener(dek, sealed.subarray(0, HEADER_BYTES), expected)
+  const fullBytes = fullSegmentBytes(opener.header)
+  const fits = expected.final
+    ? sealed.length >= HEADER_BYTES + TAG_BYTES && sealed.length <= fullBytes
+    : sealed.length === fullBytes
+  if (!fits) throw new RefusedError("length", { segmentIndex })
   const step = opener.header.chunkBytes + TAG_BYTES
   const chunks: Uint8Array<ArrayBuffer>[] = []
   for (let start = HEADER_BYTES; start < sealed.length; start += step) {

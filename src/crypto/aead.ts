@@ -80,7 +80,10 @@ export function aeadOpen(
     return null
   }
   // A short result may come from Node's shared pool; the caller owns what it gets.
-  return plaintext.buffer.byteLength === plaintext.length ? plaintext : new Uint8Array(plaintext)
+  if (plaintext.buffer.byteLength === plaintext.length) return new Uint8Array(plaintext.buffer)
+  const own = new Uint8Array(plaintext)
+  plaintext.fill(0)
+  return own
 }
 
 function checkLengths(key: Uint8Array, nonce: Uint8Array): void {

@@ -85,7 +85,7 @@ export async function readFileHeader(source: AsyncIterable<Uint8Array>): Promise
   envelope: Envelope
   headerBytes: number
   areaBytes: number
-  body: AsyncGenerator<Uint8Array, void, undefined>
+  body: AsyncIterableIterator<Uint8Array, void>
 }> {
   const input = source[Symbol.asyncIterator]()
   const pieces: Uint8Array[] = []
@@ -113,15 +113,27 @@ export async function readFileHeader(source: AsyncIterable<Uint8Array>): Promise
   }
 }
 
-async function* continued(
+// Not a generator: returning one before its first next() would leave the source open.
+function continued(
   first: Uint8Array,
   rest: AsyncIterator<Uint8Array>,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  try {
-    if (first.length > 0) yield first
-    for (let next = await rest.next(); !next.done; next = await rest.next()) yield next.value
-  } finally {
-    await rest.return?.()
+): AsyncIterableIterator<Uint8Array, void> {
+  let begin = first.length > 0 ? first : undefined
+  return {
+    [Symbol.asyncIterator]() {
+      return this
+    },
+    async next() {
+      if (!begin) return await rest.next()
+      const value = begin
+      begin = undefined
+      return { done: false, value }
+    },
+    async return() {
+      begin = undefined
+      await rest.return?.()
+      return { done: true, value: undefined }
+    },
   }
 }
 
