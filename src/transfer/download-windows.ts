@@ -58,7 +58,11 @@ export async function downloadWindows(
 ): Promise<{ resumedBytes: number }> {
   const { item, windowBytes } = request
   const { layout } = object
-  await using _ = await acquireLock(`${request.journal}.lock`)
+  await using _ = await acquireLock(
+    `${request.journal}.lock`,
+    `the download to ${request.target}`,
+    context.random,
+  )
   const windows = new Windows(layout, windowBytes)
   const opener = new ObjectOpener(object)
   const { file, journal, done, doneBytes } = await begin(context, object, opener, windows, request)

@@ -76,7 +76,7 @@ export async function downloadFile(
   const begun = await isThere(journal)
   // A run that goes on has the beginning already. A first window is at least half of the limit.
   await using object = await openObject(context, request, begun ? HEADER_BYTES : windowBytes / 2)
-  return namingObject(address, async () => {
+  return await namingObject(address, async () => {
     const finish = finishOptions(object, overwrite, request.preserve ?? true)
     const concurrency = request.concurrency ?? CONCURRENCY
     const atOnce = !begun && object.first.end === object.info.bytes
