@@ -4,6 +4,8 @@ import { defaultLoaders } from "cosmiconfig"
 import { LocalIoError, UsageError } from "../errors.ts"
 import type { FileTrust } from "./origin.ts"
 
+/** Nothing but comments. */
+const EMPTY = /^(?:[ \t]*(?:#.*)?(?:\r?\n|$))*$/
 const MAX_CONFIG_BYTES = 64 * 1024
 
 /** A config file as parsed, its members not yet looked at. */
@@ -78,9 +80,10 @@ export async function readConfigFile(path: string, trust: FileTrust): Promise<Co
   }
   const text = await readText(path)
   try {
-    return { path, trust, content: text.trim() === "" ? {} : load(path, text) }
+    return { path, trust, content: EMPTY.test(text) ? {} : load(path, text) }
   } catch (error) {
-    throw new UsageError(`cannot parse config file ${path}${parseFailure(error)}`, { cause: error })
+    // Not as its cause: parsers quote the file, which may hold what does not belong in a log.
+    throw new UsageError(`cannot parse config file ${path}${parseFailure(error)}`)
   }
 }
 
@@ -159,7 +162,7 @@ function readFailure(path: string, error: unknown): UsageError | LocalIoError {
   return new LocalIoError(`cannot read config file ${path}: ${why}`, { cause: error })
 }
 
-/** Line and reason, without the excerpts parsers add: a file may hold what does not belong in a log. */
+/** Line and reason, without the excerpt. */
 function parseFailure(error: unknown): string {
   if (!(error instanceof Error)) return ""
   if ("mark" in error && "reason" in error) {

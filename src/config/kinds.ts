@@ -88,21 +88,35 @@ export function size(
   return { schema, allowed, metavar: "SIZE" }
 }
 
-/** Names: a list in a config file, separated by commas in the environment. */
-export function names(metavar: string, allowed: string): Kind<readonly string[]> {
+// A key pasted where its name belongs would be stored, listed and logged as a name.
+const keyName = v.pipe(
+  printable,
+  v.check((name) => !looksLikeKey(name)),
+)
+
+/** The name or id of a KEK. */
+export function kekName(): Kind<string> {
+  return { schema: keyName, allowed: "the name of a key, not a key", metavar: "NAME" }
+}
+
+/** Names or ids of KEKs: a list in a config file, separated by commas in the environment. */
+export function kekNames(): Kind<readonly string[]> {
+  const split = v.pipe(
+    v.string(),
+    v.transform((list) => list.split(",").map((name) => name.trim())),
+  )
   const schema = v.pipe(
-    v.union([
-      v.pipe(
-        v.string(),
-        v.transform((list) => list.split(",").map((name) => name.trim())),
-      ),
-      v.array(v.string()),
-    ]),
-    v.array(printable),
+    v.union([split, v.array(v.string())]),
+    v.array(keyName),
     v.minLength(1),
     v.maxLength(64),
   )
-  return { schema, allowed, metavar, isList: true }
+  return { schema, allowed: "one or more key names, not keys", metavar: "NAME", isList: true }
+}
+
+/** Whether a text has the form of 32 bytes in hex or base64. */
+export function looksLikeKey(given: string): boolean {
+  return /^(?:[0-9a-f]{64}|[\w+/-]{43}=?)$/i.test(given.trim())
 }
 
 /** The URL of a service: no user name or password, which would end up in logs, no query, no fragment. */

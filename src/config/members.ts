@@ -58,8 +58,8 @@ function refuseMisplaced(name: SettingName, where: string, file: ConfigFile, inP
   if (files === "none") {
     throw new UsageError(`${where}: cannot be set in a config file`, {
       hint:
-        name === "kekInline"
-          ? "keep the key in a file only you can read and name that with kekFile, or set S3EP_KEK"
+        "secret" in settings[name]
+          ? `keep the key in a file only you can read and give its path, or set ${settings[name].variable}`
           : `set ${settings[name].variable} instead`,
     })
   }

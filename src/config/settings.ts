@@ -1,5 +1,5 @@
 import { join } from "node:path"
-import { choice, count, type Kind, names, onOff, path, serviceUrl, size, text } from "./kinds.ts"
+import { choice, count, type Kind, kekName, kekNames, onOff, path, serviceUrl, size, text } from "./kinds.ts"
 import type { Directories } from "./paths.ts"
 
 const KIB = 1024
@@ -88,7 +88,18 @@ export const settings = {
     files: "any",
   }),
   service: optional({
-    kind: choice("NAME", ["aws", "r2", "b2", "minio", "ceph", "wasabi", "scaleway", "gcs"]),
+    kind: choice("NAME", [
+      "aws",
+      "r2",
+      "b2",
+      "minio",
+      "ceph",
+      "swift",
+      "wasabi",
+      "scaleway",
+      "gcs",
+      "generic",
+    ]),
     help: "what the service is; found out from the endpoint otherwise",
     option: "--service",
     variable: "S3EP_SERVICE",
@@ -118,14 +129,14 @@ export const settings = {
     default: () => false,
   }),
   kek: optional({
-    kind: names("NAME", "one or more key names"),
+    kind: kekNames(),
     help: "wrap to this KEK; may be given several times",
     option: "--kek",
     variable: "S3EP_KEK_NAMES",
     files: "any",
   }),
   defaultKek: optional({
-    kind: text("NAME", "the name of a key"),
+    kind: kekName(),
     help: "the KEK to wrap to when nothing else says",
     variable: "S3EP_DEFAULT_KEK",
     files: "any",
@@ -171,6 +182,20 @@ export const settings = {
     option: "--passphrase-fd",
     variable: "S3EP_PASSPHRASE_FD",
     files: "none",
+  }),
+  sseCKeyFile: optional({
+    kind: path("FILE"),
+    help: "key of server-side encryption (SSE-C): 32 bytes raw, in hex or in base64",
+    option: "--sse-c-key-file",
+    variable: "S3EP_SSE_C_KEY_FILE",
+    files: "any",
+  }),
+  sseCKey: optional({
+    kind: text("BASE64", "a key: 32 bytes in base64"),
+    help: "key of server-side encryption (SSE-C): base64 of 32 bytes",
+    variable: "S3EP_SSE_C_KEY",
+    files: "none",
+    secret: true,
   }),
   partSize: optional({
     kind: size(1, 5 * GIB, "a size up to 5GiB, such as 16MiB"),

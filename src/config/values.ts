@@ -1,6 +1,7 @@
 import * as v from "valibot"
 import { UsageError } from "../errors.ts"
 import { closestName } from "./closest.ts"
+import { looksLikeKey } from "./kinds.ts"
 import { resolvePath } from "./paths.ts"
 import { type SettingName, settings } from "./settings.ts"
 
@@ -42,11 +43,6 @@ function mayBeSecret(name: SettingName, given: unknown): boolean {
   if ("secret" in settings[name] || typeof given === "object") return true
   // A key given where a key's name belongs; a URL with a password in it.
   return typeof given === "string" && (looksLikeKey(given) || given.includes("@"))
-}
-
-/** Whether a text has the form of 32 bytes in hex or base64. */
-export function looksLikeKey(given: string): boolean {
-  return /^(?:[0-9a-f]{64}|[\w+/-]{43}=?)$/i.test(given.trim())
 }
 
 function shorten(given: unknown): unknown {
