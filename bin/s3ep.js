@@ -1,0 +1,77 @@
+#!/usr/bin/env node
+// Starts s3ep. Plain JavaScript that Node 12 can still parse and run, so that it can say what to do about that:
+// no optional chaining, no top-level await, no "node:" names until the version is known to be recent.
+
+const OLDEST_NODE = [24, 7]
+const TOO_OLD_STATUS = 2
+const FORWARDED_SIGNALS = ["SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGWINCH", "SIGCONT"]
+
+function isRecent(version) {
+  const [major, minor] = version.split(".").map(Number)
+  return major > OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor >= OLDEST_NODE[1])
+}
+
+function builtin(name) {
+  return import(name)
+}
+
+function fail(error) {
+  process.stderr.write(`${error.stack || error}\n`)
+  process.exitCode = 1
+}
+
+/** Runs the same command line on the Node this checkout pins, and ends as that ends. */
+async function handOver() {
+  const { existsSync, realpathSync } = await builtin("fs")
+  const { spawn } = await builtin("child_process")
+  const { fileURLToPath } = await builtin("url")
+  const script = fileURLToPath(import.meta.url)
+  const pinned = ["node", "node.exe"]
+    .map((name) => fileURLToPath(new URL(`../node_modules/node/bin/${name}`, import.meta.url)))
+    .filter((path) => existsSync(path))[0]
+  if (pinned === undefined || realpathSync(pinned) === realpathSync(process.execPath)) {
+    process.stderr.write(`s3ep: error: Node.js ${process.versions.node} is too old\n`)
+    process.stderr.write(
+      `s3ep: hint: install Node.js ${OLDEST_NODE.join(".")} or later, from https://nodejs.org or with your package manager\n`,
+    )
+    process.exitCode = TOO_OLD_STATUS
+    return
+  }
+  const child = spawn(pinned, [script].concat(process.argv.slice(2)), { stdio: "inherit" })
+  const forward = (signal) => child.kill(signal)
+  for (const signal of FORWARDED_SIGNALS) process.on(signal, forward)
+  // A terminal sends Ctrl-C to both of us; forwarded too it would count as the second one, which does not wait.
+  const onTerminal = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY
+  process.on("SIGINT", onTerminal ? () => undefined : forward)
+  child.on("error", fail)
+  child.on("exit", (status, signal) => {
+    for (const forwarded of FORWARDED_SIGNALS.concat("SIGINT")) process.removeAllListeners(forwarded)
+    if (signal === null) process.exitCode = status
+    else process.kill(process.pid, signal)
+  })
+}
+
+/** In a directory of the user's own: Node's default is a shared one in /tmp, where others could leave code for us. */
+async function enableCompileCache() {
+  const { enableCompileCache: enable } = await import("node:module")
+  const { homedir } = await import("node:os")
+  const { isAbsolute, join } = await import("node:path")
+  const configured = process.env.XDG_CACHE_HOME || ""
+  const cache = isAbsolute(configured) ? configured : join(homedir(), ".cache")
+  enable(process.env.NODE_COMPILE_CACHE || join(cache, "s3ep", "compiled"))
+}
+
+/** The built program, or the sources of a checkout that has not been built. */
+async function start() {
+  const { existsSync } = await import("node:fs")
+  const built = new URL("../dist/cli/main.js", import.meta.url)
+  const source = new URL("../src/cli/main.ts", import.meta.url)
+  await enableCompileCache()
+  const isBuilt = existsSync(built)
+  if (!isBuilt) (await import("tsx/esm/api")).register()
+  const { runProcess } = await import((isBuilt ? built : source).href)
+  await runProcess()
+}
+
+const run = isRecent(process.versions.node) ? start : handOver
+run().catch(fail)
