@@ -29,7 +29,12 @@ export function createProgram(invoke: Invoke = async () => undefined): Command {
     .usage("[global options] <command> [options] [arguments]")
     .version(readVersion(), "--version", "print the version")
     .helpOption("-h, --help", "print help")
-    .helpCommand(new Command("help").summary("print the help of a command").usage("[COMMAND]").helpGroup("Set-up:"))
+    .addHelpCommand(
+      new Command("help")
+        .summary("print the help of a command")
+        .argument("[command]", "its name")
+        .helpGroup("Set-up:"),
+    )
   addGlobalOptions(program)
   const groups: [string, Command[]][] = [
     ["Objects:", [putCommand(invoke), getCommand(invoke), mpUploadCommand(invoke)]],
@@ -61,14 +66,17 @@ export function createProgram(invoke: Invoke = async () => undefined): Command {
 function helpStyle(program: Command): HelpConfiguration {
   return {
     showGlobalOptions: true,
-    visibleGlobalOptions: (command) => (command === program ? [] : program.options.filter((option) => !option.hidden)),
+    visibleGlobalOptions: (command) =>
+      command === program ? [] : program.options.filter((option) => !option.hidden),
     subcommandTerm: (command) => `${command.name()} ${firstUsage(command)}`.trim(),
   }
 }
 
 function firstUsage(command: Command): string {
   const [first = ""] = command.usage().split("\n")
-  return first.replace(/\[options\] ?/, "").replace("[command]", command.commands.map((sub) => sub.name()).join("|"))
+  return first
+    .replace(/\[options\] ?/, "")
+    .replace("[command]", command.commands.map((sub) => sub.name()).join("|"))
 }
 
 /** A command and all below it. */
