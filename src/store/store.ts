@@ -170,8 +170,10 @@ export interface PutStreamOptions extends PutOptions {
   readonly partBytes: number
   /** Parts in flight. */
   readonly concurrency: number
-  /** Called with the bytes the store has taken since the last call. */
+  /** Called with the bytes the store has taken since the last call; negative when a part starts over. */
   readonly onSent?: ((bytes: number) => void) | undefined
+  /** The store to send the parts through instead of itself: `withRetry` names itself, so that each is retried. */
+  readonly through?: ObjectStore | undefined
 }
 
 export interface DeleteOptions extends CallOptions {

@@ -1,0 +1,83 @@
+import { HeadBucketCommand } from "@aws-sdk/client-s3"
+import { DeniedError, NotFoundError, UsageError } from "../errors.ts"
+import { type Dialect, DialectFile } from "./dialect.ts"
+import type { S3Session } from "./s3-session.ts"
+import {
+  type Feature,
+  type ServiceProfile,
+  serviceOfEndpoint,
+  serviceOfHeaders,
+  serviceProfile,
+} from "./services.ts"
+import type { CallOptions, StoreLimits } from "./store.ts"
+
+/** What the endpoint of a session is and does: known by its profile, remembered, or found out here. */
+export class S3Dialect {
+  readonly #session: S3Session
+  readonly #file: DialectFile
+  #remembered: Promise<Dialect> | undefined
+
+  constructor(session: S3Session) {
+    this.#session = session
+    this.#file = new DialectFile(session.options.dialectFile, session.options.now ?? Date.now)
+  }
+
+  /** The service, by the user's word, its host, what is remembered or how it answers. */
+  async profile(bucket: string, options: CallOptions = {}): Promise<ServiceProfile> {
+    const { session } = { session: this.#session }
+    const told = session.options.service ?? serviceOfEndpoint(session.customEndpoint)
+    if (told) return serviceProfile(told)
+    const remembered = await this.#load()
+    if (remembered.service) return serviceProfile(remembered.service)
+    if (!session.answered) await this.#ask(bucket, options)
+    const service = serviceOfHeaders(session.answered ?? {}) ?? "generic"
+    await this.#save({ ...(await this.#load()), service })
+    return serviceProfile(service)
+  }
+
+  async limits(bucket: string, options: CallOptions = {}): Promise<StoreLimits> {
+    const { limits } = await this.profile(bucket, options)
+    return {
+      ...limits,
+      conditionalPut: (await this.offers("put-if-none-match", bucket)) ?? false,
+      conditionalComplete: (await this.offers("complete-if-none-match", bucket)) ?? false,
+      trailers: (await this.offers("trailers", bucket)) ?? false,
+    }
+  }
+
+  /** Whether the endpoint does this; undefined if nobody knows yet. What was found out wins over the profile. */
+  async offers(feature: Feature, bucket: string): Promise<boolean | undefined> {
+    const { features } = await this.#load()
+    return features[feature] ?? (await this.profile(bucket)).features[feature]
+  }
+
+  /** Remembers an answer, here and in the file. */
+  async learn(feature: Feature, answer: boolean): Promise<void> {
+    const dialect = await this.#load()
+    if (dialect.features[feature] === answer) return
+    await this.#save({ ...dialect, features: { ...dialect.features, [feature]: answer } })
+  }
+
+  async #ask(bucket: string, { signal }: CallOptions): Promise<void> {
+    const sending = { action: `ask s3://${bucket}`, bucket, about: "bucket", signal } as const
+    try {
+      await this.#session.run(sending, (client, http) =>
+        client.send(new HeadBucketCommand({ Bucket: bucket }), http),
+      )
+    } catch (error) {
+      // Who may not list a bucket may still write to it, and the refusal's headers tell as much.
+      const answered = error instanceof DeniedError || error instanceof UsageError
+      if (!answered && !(error instanceof NotFoundError)) throw error
+    }
+  }
+
+  #load(): Promise<Dialect> {
+    this.#remembered ??= this.#file.load(this.#session.endpoint)
+    return this.#remembered
+  }
+
+  async #save(dialect: Dialect): Promise<void> {
+    this.#remembered = Promise.resolve(dialect)
+    await this.#file.save(this.#session.endpoint, dialect)
+  }
+}

@@ -1,0 +1,118 @@
+import { GetObjectCommand, type GetObjectCommandOutput, HeadObjectCommand } from "@aws-sdk/client-s3"
+import { DeniedError, UnavailableError, UnsupportedError, UsageError } from "../errors.ts"
+import { failureOf, translate } from "./s3-errors.ts"
+import { quoted, readInput } from "./s3-inputs.ts"
+import { infoOf } from "./s3-outputs.ts"
+import type { S3Session, Sending } from "./s3-session.ts"
+import type { ByteRange, GetOptions, ObjectAddress, ObjectBody, ObjectInfo, ReadOptions } from "./store.ts"
+
+export async function headObject(
+  session: S3Session,
+  address: ObjectAddress,
+  options: ReadOptions = {},
+): Promise<ObjectInfo> {
+  const sending = reading(address, options.signal)
+  try {
+    const output = await session.run(sending, (client, http) =>
+      client.send(new HeadObjectCommand(readInput(address, options)), http),
+    )
+    return infoOf(output, output.ContentLength ?? 0)
+  } catch (error) {
+    // The answer to HEAD has no body: a GET of one byte is told why.
+    if (!(error instanceof DeniedError || error instanceof UsageError)) throw error
+    const { body } = await getObject(session, address, { ...options, range: { start: 0, end: 1 } })
+    await body[Symbol.asyncIterator]().return?.()
+    throw error
+  }
+}
+
+export async function getObject(
+  session: S3Session,
+  address: ObjectAddress,
+  options: GetOptions = {},
+): Promise<ObjectBody> {
+  const { range } = options
+  const sending = reading(address, options.signal)
+  const output = await session.run(sending, (client, http) =>
+    client.send(
+      new GetObjectCommand({
+        ...readInput(address, options),
+        ...(range && { Range: `bytes=${range.start}-${range.end === undefined ? "" : range.end - 1}` }),
+        ...(options.ifMatch !== undefined && { IfMatch: quoted(options.ifMatch) }),
+      }),
+      http,
+    ),
+  )
+  const held = heldRange(output)
+  if (range && (held.start !== range.start || (range.end !== undefined && held.end > range.end))) {
+    release(output.Body)
+    throw new UnsupportedError(`cannot ${sending.action}: the service does not serve ranges`, {
+      feature: "range",
+    })
+  }
+  return {
+    info: infoOf(output, held.total),
+    range: { start: held.start, end: held.end },
+    body: bodyOf(output.Body, held.end - held.start, sending),
+  }
+}
+
+function reading(address: ObjectAddress, signal: AbortSignal | undefined): Sending {
+  return {
+    action: `read s3://${address.bucket}/${address.key}`,
+    bucket: address.bucket,
+    about: "object",
+    signal,
+  }
+}
+
+function heldRange(output: GetObjectCommandOutput): Required<ByteRange> & { end: number; total: number } {
+  const parsed = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(output.ContentRange ?? "")
+  const length = output.ContentLength ?? 0
+  if (!parsed) return { start: 0, end: length, total: length }
+  return { start: Number(parsed[1]), end: Number(parsed[2]) + 1, total: Number(parsed[3]) }
+}
+
+/** `return()` gives the connection up even if nothing was read, which a bare generator would not. */
+function bodyOf(body: unknown, bytes: number, sending: Sending): AsyncIterable<Uint8Array> {
+  const slices = slicesOf(body, bytes, sending)
+  const iterator: AsyncIterator<Uint8Array> = {
+    next: () => slices.next(),
+    return: () => {
+      release(body)
+      return slices.return(undefined)
+    },
+  }
+  return { [Symbol.asyncIterator]: () => iterator }
+}
+
+async function* slicesOf(body: unknown, bytes: number, sending: Sending): AsyncGenerator<Uint8Array> {
+  let received = 0
+  try {
+    if (isIterable(body)) {
+      for await (const slice of body) {
+        sending.signal?.throwIfAborted()
+        received += slice.length
+        yield slice
+      }
+    }
+  } catch (error) {
+    sending.signal?.throwIfAborted()
+    const failure = failureOf(error)
+    throw failure ? translate(failure, sending, error) : error
+  } finally {
+    release(body)
+  }
+  if (received === bytes) return
+  const message = `cannot ${sending.action}: the connection ended after ${received} of ${bytes} bytes`
+  throw new UnavailableError(message, { transient: "network" })
+}
+
+function isIterable(body: unknown): body is AsyncIterable<Uint8Array> {
+  return typeof body === "object" && body !== null && Symbol.asyncIterator in body
+}
+
+function release(body: unknown): void {
+  const destroy = typeof body === "object" && body !== null ? Reflect.get(body, "destroy") : undefined
+  if (typeof destroy === "function") destroy.call(body)
+}

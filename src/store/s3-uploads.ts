@@ -1,0 +1,203 @@
+import {
+  AbortMultipartUploadCommand,
+  CompleteMultipartUploadCommand,
+  type CompleteMultipartUploadCommandInput,
+  type CompleteMultipartUploadCommandOutput,
+  CreateMultipartUploadCommand,
+  UploadPartCommand,
+} from "@aws-sdk/client-s3"
+import { UnsupportedError, UsageError } from "../errors.ts"
+import { combineParts } from "./crc-combine.ts"
+import {
+  addressInput,
+  callInput,
+  conditionsInput,
+  customerKeyInput,
+  partInput,
+  partSending,
+  settingsInput,
+} from "./s3-inputs.ts"
+import { etagOf, storedOf } from "./s3-outputs.ts"
+import { payload } from "./s3-payload.ts"
+import { headObject } from "./s3-read.ts"
+import type { Sending } from "./s3-session.ts"
+import { streamPart } from "./s3-stream-part.ts"
+import { checkEncryption, checksumFor, confirmEncryption, type S3Context, withChecksum } from "./s3-write.ts"
+import type {
+  CallOptions,
+  ChecksumChoice,
+  CompleteOptions,
+  CreateUploadOptions,
+  ObjectAddress,
+  PartBody,
+  PartOptions,
+  StoredObject,
+  UploadedPart,
+} from "./store.ts"
+
+export async function createUpload(
+  context: S3Context,
+  address: ObjectAddress,
+  options: CreateUploadOptions,
+): Promise<string> {
+  const { settings } = options
+  await checkEncryption(context, address, settings)
+  const action = `start an upload of s3://${address.bucket}/${address.key}`
+  const sending: Sending = { action, bucket: address.bucket, about: "object", signal: options.signal }
+  const choice = checksumFor(settings, options.checksum)
+  const output = await withChecksum(context, address.bucket, choice, (sendChecksum) =>
+    context.session.run(sending, (client, http) =>
+      client.send(
+        new CreateMultipartUploadCommand({
+          ...addressInput(address),
+          ...callInput(options),
+          ...settingsInput(settings),
+          ...(sendChecksum && algorithmInput(choice)),
+        }),
+        http,
+      ),
+    ),
+  )
+  const uploadId = output.UploadId ?? ""
+  // A service that keeps the parts' checksums says so here, and only then may Complete carry them.
+  if (algorithmInput(choice).ChecksumType) {
+    await context.dialect.learn("full-object", output.ChecksumType === "FULL_OBJECT")
+  }
+  if (settings.encryption?.kind === "sse-c" && output.SSECustomerAlgorithm === undefined) {
+    await abortUpload(context, address, uploadId, options)
+  }
+  await confirmEncryption(context, sending, settings, output)
+  return uploadId
+}
+
+function algorithmInput(choice: ChecksumChoice): {
+  ChecksumAlgorithm?: "CRC32" | "SHA256"
+  ChecksumType?: "FULL_OBJECT"
+} {
+  if (choice === "sha256") return { ChecksumAlgorithm: "SHA256" }
+  return choice === "none" ? {} : { ChecksumAlgorithm: "CRC32", ChecksumType: "FULL_OBJECT" }
+}
+
+export async function uploadPart(
+  context: S3Context,
+  address: ObjectAddress,
+  uploadId: string,
+  partNumber: number,
+  body: PartBody,
+  options: PartOptions,
+): Promise<UploadedPart> {
+  if (!(body instanceof Uint8Array)) return streamPart(context, address, uploadId, partNumber, body, options)
+  const choice = options.checksum ?? "auto"
+  let sent = 0
+  const onSent = options.onSent && counted(options.onSent, (bytes) => (sent += bytes))
+  return withChecksum(context, address.bucket, choice, (sendChecksum) =>
+    context.session.run(partSending(address, partNumber, options.signal), async (client, http) => {
+      if (sent > 0) onSent?.(-sent)
+      const { Body, ContentLength, checksum } = payload(body, choice, { sendChecksum, onSent })
+      const input = { ...partInput(address, uploadId, partNumber, options), Body, ContentLength }
+      const output = await client.send(new UploadPartCommand(input), http)
+      return { partNumber, etag: etagOf(output.ETag), bytes: body.length, checksum }
+    }),
+  )
+}
+
+function counted(onSent: (bytes: number) => void, count: (bytes: number) => void): (bytes: number) => void {
+  return (bytes) => {
+    count(bytes)
+    onSent(bytes)
+  }
+}
+
+export async function completeUpload(
+  context: S3Context,
+  address: ObjectAddress,
+  uploadId: string,
+  parts: readonly UploadedPart[],
+  options: CompleteOptions,
+): Promise<StoredObject> {
+  if (parts.length === 0) throw new RangeError("an upload has at least one part")
+  const { signal, customerKey } = options
+  const conditions = await context.conditions.toSend(address, "complete", options.conditions, {
+    signal,
+    customerKey,
+  })
+  const action = `complete the upload of s3://${address.bucket}/${address.key}`
+  const sending: Sending = { action, bucket: address.bucket, about: "upload", signal }
+  const complete = (checksums: Partial<CompleteMultipartUploadCommandInput>) =>
+    context.session.run(sending, (client, http) =>
+      client.send(
+        new CompleteMultipartUploadCommand({
+          ...addressInput(address),
+          ...callInput(options),
+          ...customerKeyInput(customerKey),
+          ...conditionsInput(conditions),
+          UploadId: uploadId,
+          MultipartUpload: { Parts: parts.map((part) => ({ PartNumber: part.partNumber, ETag: part.etag })) },
+          ...checksums,
+        }),
+        http,
+      ),
+    )
+  const stored = async (output: CompleteMultipartUploadCommandOutput): Promise<StoredObject> => {
+    const { etag, versionId } = storedOf(output)
+    // RGW 16 completes without saying the ETag.
+    return etag === "" ? headObject(context.session, address, { ...options, versionId }) : { etag, versionId }
+  }
+  const checksums = await checksumsInput(context, address.bucket, parts, options.checksum ?? "auto")
+  if (!checksums) return stored(await complete({}))
+  try {
+    return stored(await complete(checksums))
+  } catch (error) {
+    // Refused before anything was done: the checksums of the parts have been verified already, so go without.
+    if (!(error instanceof UsageError || error instanceof UnsupportedError)) throw error
+    const output = await complete({}).catch((again: unknown) => {
+      throw again instanceof UsageError || again instanceof UnsupportedError ? error : again
+    })
+    await context.dialect.learn("full-object", false)
+    return stored(output)
+  }
+}
+
+/** What Complete may carry of the parts' checksums, or null if the service does not keep any. */
+async function checksumsInput(
+  { dialect }: S3Context,
+  bucket: string,
+  parts: readonly UploadedPart[],
+  choice: ChecksumChoice,
+): Promise<Partial<CompleteMultipartUploadCommandInput> | null> {
+  if (choice === "none" || (await dialect.offers("full-object", bucket)) !== true) return null
+  const values = parts.flatMap(({ checksum, bytes }) => (checksum ? [{ ...checksum, bytes }] : []))
+  if (values.length !== parts.length) return null
+  const listed = (name: "ChecksumCRC32" | "ChecksumSHA256") => ({
+    Parts: parts.map(({ partNumber, etag, checksum }) => ({
+      PartNumber: partNumber,
+      ETag: etag,
+      [name]: checksum?.value,
+    })),
+  })
+  if (values.every(({ kind }) => kind === "sha256")) return { MultipartUpload: listed("ChecksumSHA256") }
+  if (!values.every(({ kind }) => kind === "crc32")) return null
+  const whole = combineParts(values.map(({ value, bytes }) => ({ crc32: value, bytes })))
+  if (whole === null) return null
+  return { MultipartUpload: listed("ChecksumCRC32"), ChecksumCRC32: whole, ChecksumType: "FULL_OBJECT" }
+}
+
+export async function abortUpload(
+  { session }: S3Context,
+  address: ObjectAddress,
+  uploadId: string,
+  options: CallOptions = {},
+): Promise<void> {
+  const action = `abort the upload of s3://${address.bucket}/${address.key}`
+  const sending: Sending = { action, bucket: address.bucket, about: "upload", signal: options.signal }
+  await session.run(sending, (client, http) =>
+    client.send(
+      new AbortMultipartUploadCommand({
+        ...addressInput(address),
+        ...callInput(options),
+        UploadId: uploadId,
+      }),
+      http,
+    ),
+  )
+}

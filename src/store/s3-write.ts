@@ -1,0 +1,147 @@
+import { DeleteObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3"
+import { UnsupportedError } from "../errors.ts"
+import type { S3Conditions } from "./s3-conditions.ts"
+import type { S3Dialect } from "./s3-dialect.ts"
+import { addressInput, callInput, conditionsInput, settingsInput } from "./s3-inputs.ts"
+import { storedOf } from "./s3-outputs.ts"
+import { payload } from "./s3-payload.ts"
+import type { S3Session, Sending } from "./s3-session.ts"
+import type {
+  ChecksumChoice,
+  DeleteOptions,
+  ObjectAddress,
+  ObjectSettings,
+  PutOptions,
+  StoredObject,
+} from "./store.ts"
+
+export interface S3Context {
+  readonly session: S3Session
+  readonly dialect: S3Dialect
+  readonly conditions: S3Conditions
+}
+
+export async function putObject(
+  context: S3Context,
+  address: ObjectAddress,
+  body: Uint8Array,
+  options: PutOptions,
+): Promise<StoredObject> {
+  const { settings, signal } = options
+  await checkEncryption(context, address, settings)
+  const { encryption } = settings
+  const customerKey = encryption?.kind === "sse-c" ? encryption.key : undefined
+  const conditions = await context.conditions.toSend(address, "put", options.conditions, {
+    signal,
+    customerKey,
+  })
+  const sending = writing(address, signal)
+  const choice = checksumFor(settings, options.checksum)
+  const output = await withChecksum(context, address.bucket, choice, (sendChecksum) =>
+    context.session.run(sending, (client, http) => {
+      const { Body, ContentLength } = payload(body, choice, { sendChecksum })
+      const input = {
+        ...addressInput(address),
+        ...callInput(options),
+        ...settingsInput(settings),
+        ...conditionsInput(conditions),
+      }
+      return client.send(new PutObjectCommand({ ...input, Body, ContentLength }), http)
+    }),
+  )
+  await confirmEncryption(context, sending, settings, output)
+  return storedOf(output)
+}
+
+export async function deleteObject(
+  { session }: S3Context,
+  address: ObjectAddress,
+  options: DeleteOptions = {},
+): Promise<void> {
+  const action = `delete s3://${address.bucket}/${address.key}`
+  const sending: Sending = { action, bucket: address.bucket, about: "object", signal: options.signal }
+  await session.run(sending, (client, http) =>
+    client.send(
+      new DeleteObjectCommand({
+        ...addressInput(address),
+        ...callInput(options),
+        ...(options.versionId !== undefined && { VersionId: options.versionId }),
+        ...(options.bypassGovernance && { BypassGovernanceRetention: true }),
+      }),
+      http,
+    ),
+  )
+}
+
+export function writing(address: ObjectAddress, signal: AbortSignal | undefined): Sending {
+  return {
+    action: `write s3://${address.bucket}/${address.key}`,
+    bucket: address.bucket,
+    about: "object",
+    signal,
+  }
+}
+
+/** S3 wants a checksum with what Object Lock is to protect, whatever the user prefers. */
+export function checksumFor(settings: ObjectSettings, choice: ChecksumChoice | undefined): ChecksumChoice {
+  const locked = settings.retention !== undefined || settings.legalHold === true
+  return locked && choice === "none" ? "crc32" : (choice ?? "auto")
+}
+
+/**
+ * Sends with a checksum, unless the endpoint is known to refuse those. If it refuses now, sends without, says so
+ * and remembers; a refusal that persists was about something else and is the caller's.
+ */
+export async function withChecksum<T>(
+  { session, dialect }: S3Context,
+  bucket: string,
+  choice: ChecksumChoice,
+  send: (sendChecksum: boolean) => Promise<T>,
+): Promise<T> {
+  if (choice === "none" || (await dialect.offers("checksum", bucket)) === false) return send(false)
+  try {
+    return await send(true)
+  } catch (error) {
+    const refused = error instanceof UnsupportedError && /^(checksum|header)$/.test(error.feature)
+    if (!refused) throw error
+    const answer = await send(false).catch((again: unknown) => {
+      throw again instanceof UnsupportedError ? error : again
+    })
+    await dialect.learn("checksum", false)
+    session.notice(
+      "checksum",
+      `${session.endpoint} refuses checksums, so it is sent none from now on`,
+      "s3ep still finds any damaged byte when it reads",
+    )
+    return answer
+  }
+}
+
+/** @throws {UnsupportedError} if the endpoint is known to ignore the customer's key. */
+export async function checkEncryption(
+  { dialect, session }: S3Context,
+  address: ObjectAddress,
+  { encryption }: ObjectSettings,
+): Promise<void> {
+  if (encryption?.kind !== "sse-c" || (await dialect.offers("sse-c", address.bucket)) !== false) return
+  const message = `cannot write s3://${address.bucket}/${address.key}: ${session.endpoint} ignores customer-provided keys`
+  throw new UnsupportedError(message, { feature: "sse-c", hint: "leave out the customer's key (SSE-C)" })
+}
+
+/** A service that ignores the encryption asked for answers as if all were well; only the headers show it. */
+export async function confirmEncryption(
+  { dialect, session }: S3Context,
+  sending: Sending,
+  { encryption }: ObjectSettings,
+  output: { SSECustomerAlgorithm?: string | undefined; ServerSideEncryption?: string | undefined },
+): Promise<void> {
+  if (encryption?.kind === "sse-c") {
+    if (output.SSECustomerAlgorithm !== undefined) return
+    await dialect.learn("sse-c", false)
+    const message = `cannot ${sending.action} under the customer's key: the service took the bytes and ignored the key`
+    throw new UnsupportedError(message, { feature: "sse-c", hint: "leave out the customer's key (SSE-C)" })
+  }
+  if (encryption && output.ServerSideEncryption === undefined) {
+    session.notice("encryption", `${session.endpoint} does not confirm the server-side encryption asked for`)
+  }
+}

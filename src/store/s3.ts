@@ -1,0 +1,41 @@
+import { S3Conditions } from "./s3-conditions.ts"
+import { S3Dialect } from "./s3-dialect.ts"
+import { listObjects, listParts, listUploads } from "./s3-list.ts"
+import { getObject, headObject } from "./s3-read.ts"
+import { S3Session, type S3StoreOptions } from "./s3-session.ts"
+import { putStream } from "./s3-stream.ts"
+import { abortUpload, completeUpload, createUpload, uploadPart } from "./s3-uploads.ts"
+import { deleteObject, putObject } from "./s3-write.ts"
+import type { ObjectStore } from "./store.ts"
+
+export type { S3StoreOptions } from "./s3-session.ts"
+
+/**
+ * An object store behind an S3 endpoint, through the AWS SDK. Nothing is sent, and no credentials are looked for,
+ * before the first call. Nothing is retried either: see `withRetry`.
+ */
+export function createS3Store(options: S3StoreOptions): ObjectStore {
+  const session = new S3Session(options)
+  const dialect = new S3Dialect(session)
+  const context = { session, dialect, conditions: new S3Conditions(session, dialect) }
+  const store: ObjectStore = {
+    endpoint: session.endpoint,
+    limits: (bucket, call) => dialect.limits(bucket, call),
+    head: (address, call) => headObject(session, address, call),
+    get: (address, call) => getObject(session, address, call),
+    put: (address, body, call) => putObject(context, address, body, call),
+    putStream: (address, body, call) => putStream(call.through ?? store, address, body, call),
+    delete: (address, call) => deleteObject(context, address, call),
+    list: (bucket, call) => listObjects(session, bucket, call),
+    createUpload: (address, call) => createUpload(context, address, call),
+    uploadPart: (address, uploadId, partNumber, body, call) =>
+      uploadPart(context, address, uploadId, partNumber, body, call),
+    listParts: (address, uploadId, call) => listParts(session, address, uploadId, call),
+    completeUpload: (address, uploadId, parts, call) =>
+      completeUpload(context, address, uploadId, parts, call),
+    abortUpload: (address, uploadId, call) => abortUpload(context, address, uploadId, call),
+    listUploads: (bucket, call) => listUploads(session, bucket, call),
+    close: () => session.close(),
+  }
+  return store
+}
