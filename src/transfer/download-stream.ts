@@ -60,9 +60,12 @@ export async function* downloadStream(
       : new Windows(object.layout, windowBytes)
     const limit = readAhead(object.layout, windowBytes, request.concurrency)
     const open = (window: Window, signal: AbortSignal) => opener.open(window, signal)
-    for await (const { place, plaintext } of inOrder(windows, limit, open, { signal: context.signal })) {
-      const from = Math.max(0, wanted.start - place.plaintextStart)
-      const to = Math.min(plaintext.length, wanted.end - place.plaintextStart)
+    // The first chunk begins at or before the range.
+    let position = wanted.start - (wanted.start % object.layout.chunkBytes)
+    for await (const plaintext of inOrder(windows, limit, open, { signal: context.signal })) {
+      const from = Math.max(0, wanted.start - position)
+      const to = Math.min(plaintext.length, wanted.end - position)
+      position += plaintext.length
       context.onProgress({ type: "advanced", item, bytes: to - from })
       if (to > from) yield plaintext.subarray(from, to)
     }

@@ -17,7 +17,7 @@ import { acquireLock } from "./lock.ts"
 import { ObjectOpener } from "./opener.ts"
 import { discardTemporary, type FinishOptions, ReplacementFile } from "./replace.ts"
 import { segmentsBeginningIn, type Window, Windows } from "./windows.ts"
-import { crcOfFile, writeChunks } from "./write-window.ts"
+import { crcOfFile, writePieces } from "./write-pieces.ts"
 
 const MEMORY_BYTES = 96 * 1024 ** 2
 /** What a window in flight takes beside its chunk: what was gathered for a write, and the socket's buffers. */
@@ -68,10 +68,11 @@ export async function downloadWindows(
   const { file, journal, done, doneBytes } = await begin(context, object, opener, windows, request)
   context.onProgress({ type: "started", item, bytes: layout.plaintextBytes, doneBytes, parts: undefined })
   const fetchWindow = async (window: Window, signal: AbortSignal): Promise<void> => {
-    const crc = await writeChunks(file, opener.open(window, signal), (bytes) =>
+    const pieces = opener.open(window, signal)
+    const { crc32 } = await writePieces(file, window.plaintextStart, pieces, (bytes) =>
       context.onProgress({ type: "advanced", item, bytes }),
     )
-    await journal.append({ window: window.windowIndex, crc32: crc, salts: saltsIn(window, layout, opener) })
+    await journal.append({ window: window.windowIndex, crc32, salts: saltsIn(window, layout, opener) })
   }
   try {
     const limit = windowsAtOnce(layout, request.concurrency)

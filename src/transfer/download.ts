@@ -13,8 +13,8 @@ import { ObjectOpener } from "./opener.ts"
 import { existsAlready, type FinishOptions, inspectTarget, ReplacementFile } from "./replace.ts"
 import { nameInDirectory } from "./target.ts"
 import { Windows } from "./windows.ts"
+import { writePieces } from "./write-pieces.ts"
 import { writeInOrder } from "./write-stream.ts"
-import { writeChunks } from "./write-window.ts"
 
 const WINDOW_BYTES = 16 * 1024 ** 2
 const CONCURRENCY = 8
@@ -118,7 +118,8 @@ async function downloadAtOnce(
   const file = await ReplacementFile.create(options.target, context.random)
   try {
     for (const window of new Windows(object.layout, options.windowBytes)) {
-      await writeChunks(file, opener.open(window, context.signal), (written) =>
+      const pieces = opener.open(window, context.signal)
+      await writePieces(file, window.plaintextStart, pieces, (written) =>
         context.onProgress({ type: "advanced", item, bytes: written }),
       )
     }

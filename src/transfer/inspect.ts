@@ -16,6 +16,15 @@ import { namingObject, objectUri } from "./naming.ts"
 /** Formats of a body that can be read. */
 export type BodyFormat = "agcm2"
 
+/** An object of somebody else's. */
+export class NotEncryptedError extends IntegrityError {
+  constructor(address: ObjectAddress) {
+    super(`${objectUri(address)} is not an object that s3ep wrote: it carries no envelope`, {
+      hint: "its metadata may have been lost when it was copied; another S3 client can fetch it as it is",
+    })
+  }
+}
+
 /** What is known of a stored object without reading it; nothing in `layout` is authenticated yet. */
 export interface Inspection {
   readonly address: ObjectAddress
@@ -58,9 +67,8 @@ export async function inspectObject(
   options: Omit<ReadRequest, "address"> = {},
 ): Promise<Inspection> {
   return namingObject(address, async () => {
-    const { info, envelope, layout, body } = await look(context, { ...options, address }, HEADER_BYTES)
-    await body.close()
-    const found = { address, info, format: "agcm2" as const, envelope, layout }
+    const found = await outlineObject(context, { ...options, address })
+    const { envelope } = found
     try {
       const { readers } = context.keys
       const { dek, kek } = await openEnvelope(envelope, { objectKey: address.key, readers })
@@ -71,6 +79,19 @@ export async function inspectObject(
       if (error instanceof KeyMissingError) return { ...found, private: null, kek: null }
       throw error
     }
+  })
+}
+
+/** What anybody can say about an object who may read it, key or not. @throws {IntegrityError} as `inspectObject`. */
+export async function outlineObject(
+  context: TransferContext,
+  request: ReadRequest,
+): Promise<Omit<Inspection, "private" | "kek">> {
+  const { address } = request
+  return namingObject(address, async () => {
+    const { info, envelope, layout, body } = await look(context, request, HEADER_BYTES)
+    await body.close()
+    return { address, info, format: "agcm2", envelope, layout }
   })
 }
 
@@ -117,16 +138,12 @@ export async function openObject(
 /**
  * The envelope of an object, from its metadata: the one place that decides whether, and as what, it can be read.
  *
- * @throws {IntegrityError} if it has none, or one of a format this version does not know.
+ * @throws {NotEncryptedError} if it has none; {IntegrityError} if it is damaged, or of a format that this version
+ * does not know.
  */
 export function envelopeOf(info: ObjectInfo, address: ObjectAddress): Envelope {
   const envelope = fromUserMetadata(info.metadata)
-  if (!envelope) {
-    throw new IntegrityError(
-      `${objectUri(address)} is not an object that s3ep wrote: it carries no envelope`,
-      { hint: "its metadata may have been lost when it was copied; another S3 client can fetch it as it is" },
-    )
-  }
+  if (!envelope) throw new NotEncryptedError(address)
   return envelope
 }
 

@@ -1,4 +1,4 @@
-import { type ChunkPlace, HEADER_BYTES, placeOfChunk, placeOfSegment, SEAL_BYTES } from "../agcm/layout.ts"
+import { HEADER_BYTES, placeOfChunk, placeOfSegment, SEAL_BYTES } from "../agcm/layout.ts"
 import { RefusedError } from "../agcm/refused.ts"
 import { verifySeal } from "../agcm/seal.ts"
 import { SegmentOpener } from "../agcm/segment.ts"
@@ -6,12 +6,6 @@ import { equalSecret } from "../bytes.ts"
 import { BodyReader, type StoredRange } from "./fetch.ts"
 import type { OpenObject } from "./inspect.ts"
 import type { Window } from "./windows.ts"
-
-export interface OpenedChunk {
-  readonly place: ChunkPlace
-  /** In memory of its own. */
-  readonly plaintext: Uint8Array
-}
 
 /**
  * Opens the windows of one object, in any order and several at once, and keeps what its seal is checked with.
@@ -33,9 +27,10 @@ export class ObjectOpener {
   /**
    * Fetch a window and open its chunks as they arrive.
    *
+   * @returns their plaintext, in memory of its own.
    * @throws {RefusedError} at the first chunk that is not what a writer produced; those before it were.
    */
-  async *open(window: Window, signal: AbortSignal): AsyncGenerator<OpenedChunk, void, undefined> {
+  async *open(window: Window, signal: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
     const { layout } = this.#object
     const begins = placeOfChunk(layout, window.firstChunk)
     const offer = this.#offerHeader(window)
@@ -62,7 +57,7 @@ export class ObjectOpener {
           await body.take(place.ciphertextBytes),
         )
         signal.throwIfAborted()
-        yield { place, plaintext }
+        yield plaintext
       }
       if (window.sealed) this.#seal = (await body.take(SEAL_BYTES)).slice()
       await body.end()

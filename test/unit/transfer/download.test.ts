@@ -324,7 +324,7 @@ describe("a store that does not answer what it was asked is not believed", () =>
     })
   })
 
-  async function* cut(body: AsyncIterable<Uint8Array>, bytes: number) {
+  async function* cut(body: AsyncIterable<Uint8Array>, bytes: number): AsyncGenerator<Uint8Array> {
     for await (const slice of body) return yield slice.subarray(0, bytes)
   }
   async function* more(body: AsyncIterable<Uint8Array>) {

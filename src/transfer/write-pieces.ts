@@ -1,39 +1,40 @@
 import { crc32 } from "node:zlib"
-import type { OpenedChunk } from "./opener.ts"
 import type { ReplacementFile } from "./replace.ts"
 
 const GATHERED_BYTES = 1_048_576
 
 /**
- * Write chunks in a row where they belong in the file, as they are opened, several with each call.
+ * Write pieces in a row as they come, several with each call.
  *
+ * @param start - where the first one belongs in the file.
  * @param onWritten - called with the bytes written since the last call.
- * @returns the CRC-32 of their plaintext.
+ * @returns how many bytes there were, and their CRC-32.
  */
-export async function writeChunks(
+export async function writePieces(
   file: ReplacementFile,
-  chunks: AsyncIterable<OpenedChunk>,
+  start: number,
+  pieces: AsyncIterable<Uint8Array>,
   onWritten: (bytes: number) => void,
-): Promise<number> {
+): Promise<{ bytes: number; crc32: number }> {
   let crc = 0
-  let position = 0
+  let position = start
   let gathered: Uint8Array[] = []
   let gatheredBytes = 0
   const flush = async (): Promise<void> => {
     await file.write(position, gathered)
+    position += gatheredBytes
     onWritten(gatheredBytes)
     gathered = []
     gatheredBytes = 0
   }
-  for await (const { place, plaintext } of chunks) {
-    if (gathered.length === 0) position = place.plaintextStart
-    crc = crc32(plaintext, crc)
-    gathered.push(plaintext)
-    gatheredBytes += plaintext.length
+  for await (const piece of pieces) {
+    crc = crc32(piece, crc)
+    gathered.push(piece)
+    gatheredBytes += piece.length
     if (gatheredBytes >= GATHERED_BYTES) await flush()
   }
   if (gatheredBytes > 0) await flush()
-  return crc
+  return { bytes: position - start, crc32: crc }
 }
 
 /** The CRC-32 of what a file holds there; null if it ends before. */

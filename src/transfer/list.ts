@@ -1,0 +1,99 @@
+import { HEADER_BYTES, SEAL_BYTES } from "../agcm/layout.ts"
+import { TAG_BYTES } from "../crypto/aead.ts"
+import { DeniedError, IntegrityError, NotFoundError, PreconditionError, type S3epError } from "../errors.ts"
+import type { CustomerKey, ListedObject } from "../store/store.ts"
+import type { TransferContext } from "./context.ts"
+import { NotEncryptedError, outlineObject } from "./inspect.ts"
+import { inOrder } from "./ordered.ts"
+
+const CONCURRENCY = 16
+const SMALLEST_OBJECT_BYTES = HEADER_BYTES + TAG_BYTES + SEAL_BYTES
+
+export interface ListRequest {
+  /** All that lies below; otherwise one level, with what lies deeper as prefixes. */
+  readonly recursive?: boolean | undefined
+  /** Find out each object's plaintext size, which takes a request for 80 bytes of it. */
+  readonly plaintextSizes?: boolean | undefined
+  /** Of those requests. */
+  readonly concurrency?: number | undefined
+  readonly requesterPays?: boolean | undefined
+  readonly customerKey?: CustomerKey | undefined
+}
+
+export type Listed =
+  | { readonly kind: "prefix"; readonly key: string }
+  | {
+      readonly kind: "object"
+      readonly key: string
+      readonly storedBytes: number
+      /** Plaintext, as its length and header say (nothing was authenticated); null if nobody asked or can say. */
+      readonly bytes: number | null
+      /** Whether s3ep wrote it; null if nobody asked or can say. */
+      readonly encrypted: boolean | null
+      /** Why its size cannot be told, if it should have been. */
+      readonly problem: S3epError | null
+      readonly etag: string
+      readonly lastModified: Date | undefined
+      readonly storageClass: string | undefined
+    }
+
+/**
+ * What a bucket holds under a prefix, in the order of the keys. An object that cannot be looked at is listed with
+ * its problem.
+ *
+ * @throws {NotFoundError} if there is no such bucket.
+ */
+export async function* listObjects(
+  context: TransferContext,
+  bucket: string,
+  prefix: string,
+  request: ListRequest = {},
+): AsyncGenerator<Listed, void, undefined> {
+  const { requesterPays } = request
+  const { signal } = context
+  const delimiter = request.recursive ? {} : { delimiter: "/" as const }
+  const entries = context.store.list(bucket, { prefix, ...delimiter, requesterPays, signal })
+  if (!request.plaintextSizes) {
+    for await (const entry of entries) yield listed(entry, { bytes: null, encrypted: null, problem: null })
+    return
+  }
+  const look = async function* (entry: ListedObject, signal: AbortSignal): AsyncGenerator<Listed> {
+    yield entry.kind === "prefix" ? entry : await sized({ ...context, signal }, bucket, entry, request)
+  }
+  yield* inOrder(entries, request.concurrency ?? CONCURRENCY, look, { signal })
+}
+
+async function sized(
+  context: TransferContext,
+  bucket: string,
+  entry: ListedObject & { kind: "object" },
+  { requesterPays, customerKey }: ListRequest,
+): Promise<Listed> {
+  if (entry.bytes < SMALLEST_OBJECT_BYTES)
+    return listed(entry, { bytes: null, encrypted: false, problem: null })
+  try {
+    const address = { bucket, key: entry.key }
+    const { layout } = await outlineObject(context, { address, requesterPays, customerKey })
+    return listed(entry, { bytes: layout.plaintextBytes, encrypted: true, problem: null })
+  } catch (error) {
+    if (error instanceof NotEncryptedError) {
+      return listed(entry, { bytes: null, encrypted: false, problem: null })
+    }
+    const itsOwn =
+      error instanceof IntegrityError ||
+      error instanceof DeniedError ||
+      error instanceof PreconditionError ||
+      (error instanceof NotFoundError && error.what === "object")
+    if (!itsOwn) throw error
+    return listed(entry, { bytes: null, encrypted: null, problem: error })
+  }
+}
+
+function listed(
+  entry: ListedObject,
+  found: { bytes: number | null; encrypted: boolean | null; problem: S3epError | null },
+): Listed {
+  if (entry.kind === "prefix") return entry
+  const { bytes: storedBytes, ...rest } = entry
+  return { ...rest, storedBytes, ...found }
+}

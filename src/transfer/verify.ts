@@ -1,0 +1,67 @@
+import type { ObjectAddress } from "../store/store.ts"
+import { forEachConcurrent } from "./concurrent.ts"
+import type { TransferContext } from "./context.ts"
+import { windowsAtOnce } from "./download-windows.ts"
+import type { ReadRequest } from "./fetch.ts"
+import { openObject } from "./inspect.ts"
+import { namingObject, objectUri } from "./naming.ts"
+import { ObjectOpener } from "./opener.ts"
+import { Windows } from "./windows.ts"
+
+const WINDOW_BYTES = 16 * 1024 ** 2
+const CONCURRENCY = 8
+
+export interface VerifyRequest extends ReadRequest {
+  /** Its name in progress events; the object's URI if not given. */
+  readonly item?: string | undefined
+  /** Requests at once; fewer if large chunks would take too much memory. */
+  readonly concurrency?: number | undefined
+  /** Stored bytes to ask for at once. */
+  readonly windowBytes?: number | undefined
+}
+
+export interface VerifyResult {
+  readonly address: ObjectAddress
+  /** Plaintext. */
+  readonly bytes: number
+  readonly storedBytes: number
+  readonly chunks: number
+  readonly segments: number
+  readonly etag: string
+  readonly versionId: string | undefined
+  /** The KEK that opened it. */
+  readonly kek: { readonly id: string; readonly name: string }
+}
+
+/**
+ * Read all of an object and check it as a download does, and keep nothing.
+ *
+ * @throws {IntegrityError} if the object is not what was written; {KeyMissingError} if no key opens it.
+ */
+export async function verifyObject(context: TransferContext, request: VerifyRequest): Promise<VerifyResult> {
+  const { address, windowBytes = WINDOW_BYTES } = request
+  const item = request.item ?? objectUri(address)
+  await using object = await openObject(context, request, windowBytes / 2)
+  return await namingObject(address, async () => {
+    const { layout, info, kek } = object
+    const { chunks, segments, plaintextBytes: bytes } = layout
+    context.onProgress({ type: "started", item, bytes, doneBytes: 0, parts: undefined })
+    const opener = new ObjectOpener(object)
+    const limit = windowsAtOnce(layout, request.concurrency ?? CONCURRENCY)
+    await forEachConcurrent(
+      new Windows(layout, windowBytes),
+      limit,
+      async (window, signal) => {
+        for await (const chunk of opener.open(window, signal)) {
+          context.onProgress({ type: "advanced", item, bytes: chunk.length })
+        }
+      },
+      { signal: context.signal },
+    )
+    await opener.checkSeal(context.signal)
+    context.onProgress({ type: "finished", item })
+    const { etag, versionId, bytes: storedBytes } = info
+    const { id, name } = kek
+    return { address, bytes, storedBytes, chunks, segments, etag, versionId, kek: { id, name } }
+  })
+}
