@@ -27,6 +27,17 @@ const storageClasses = new Set([
   "DEEP_ARCHIVE",
 ])
 
+/** Accepted and forgotten: every request is the owner's. */
+const cannedAcls = new Set([
+  "private",
+  "public-read",
+  "public-read-write",
+  "authenticated-read",
+  "aws-exec-read",
+  "bucket-owner-read",
+  "bucket-owner-full-control",
+])
+
 const METADATA_PREFIX = "x-amz-meta-"
 
 /** aws-chunked is how a body travelled, not what it is. */
@@ -90,6 +101,7 @@ export function readAttributes(context: Context, bucket: Bucket): ObjectAttribut
   const { headers } = context.request
   const storageClass = headers.get("x-amz-storage-class") ?? "STANDARD"
   refuseIf(!storageClasses.has(storageClass), "InvalidStorageClass", "The storage class is not valid")
+  refuseIf(!cannedAcls.has(headers.get("x-amz-acl") ?? "private"), "InvalidArgument", "Unknown canned ACL")
   const encryption = readEncryption(headers)
   const lock = readLock(headers, bucket, context.nowMs)
   const retention = lock.retention ?? defaultRetention(bucket, context.nowMs)
@@ -189,4 +201,13 @@ export function findVersion(bucket: Bucket, key: string, versionId: string | und
     })
   }
   return version
+}
+
+/** @throws {S3Error} InvalidObjectState for what must be restored from an archive first. */
+export function checkReadable({ attributes }: ObjectVersion): void {
+  const { storageClass } = attributes
+  if (storageClass !== "GLACIER" && storageClass !== "DEEP_ARCHIVE") return
+  throw new S3Error("InvalidObjectState", "The operation is not valid for the object's storage class", {
+    details: { StorageClass: storageClass },
+  })
 }

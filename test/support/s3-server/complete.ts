@@ -128,7 +128,7 @@ function wholeChecksum(parts: UploadedPart[], upload: Upload, context: Context):
     `The upload was created using the ${type} checksum mode. The complete request must use the same checksum mode.`,
   )
   refuseIf(
-    claimed !== undefined && claimed !== checksum.value,
+    claimed !== undefined && claimed !== checksum.value && claimed !== checksum.value.replace(/-\d+$/, ""),
     "BadDigest",
     `The ${algorithm} you specified did not match the calculated checksum.`,
   )

@@ -1,5 +1,12 @@
 import { closeSync, createReadStream } from "node:fs"
-import { checksumHeaders, findVersion, readAttributes, readTags, versionHeader } from "./attributes.ts"
+import {
+  checkReadable,
+  checksumHeaders,
+  findVersion,
+  readAttributes,
+  readTags,
+  versionHeader,
+} from "./attributes.ts"
 import type { Bucket } from "./bucket.ts"
 import { type Checksum, checksumElement, parseAlgorithm } from "./checksums.ts"
 import { checkCopySource, checkWrite } from "./conditions.ts"
@@ -63,6 +70,7 @@ export function findCopySource(context: Context): CopySource {
   )
   const bucket = store.bucket(decoded.slice(0, slash))
   const version = findVersion(bucket, decoded.slice(slash + 1), versionId)
+  checkReadable(version)
   checkCustomerKey(request.headers, version.attributes.encryption, "copySource")
   checkCopySource(request.headers, version, dialect)
   return { bucket, version }

@@ -8,7 +8,7 @@ import { listingHandlers } from "./listing.ts"
 import { multipartHandlers } from "./multipart.ts"
 import { objectHandlers } from "./objects.ts"
 import { openPayload } from "./payload.ts"
-import { checkPolicy } from "./policy.ts"
+import { checkPolicy, checkRequestPayer } from "./policy.ts"
 import type { S3Request } from "./request.ts"
 import { authenticate, type ServerCredentials } from "./sigv4.ts"
 import type { Store } from "./store.ts"
@@ -52,11 +52,16 @@ export async function handle(request: S3Request, service: Service): Promise<S3Re
   })
   const handler = handlers[request.operation]
   if (handler === undefined) throw new S3Error("NotImplemented", `${request.operation} is not implemented`)
-  if (request.bucket !== undefined && store.has(request.bucket))
-    checkPolicy(store.bucket(request.bucket), request)
+  let charged: Record<string, string> = {}
+  if (request.bucket !== undefined && store.has(request.bucket)) {
+    const bucket = store.bucket(request.bucket)
+    checkPolicy(bucket, request)
+    charged = checkRequestPayer(bucket, request)
+  }
   const payload = openPayload(request, authentication, dialect)
   const context: Context = { request, payload, store, dialect, region, nowMs }
-  return handler(context)
+  const response = await handler(context)
+  return { ...response, headers: { ...response.headers, ...charged } }
 }
 
 /** The answer to a refusal. HEAD and 304 have no body, so the code is lost there, as with S3. */

@@ -1,4 +1,5 @@
 import {
+  checkReadable,
   checksumHeaders,
   describeObject,
   findVersion,
@@ -169,6 +170,7 @@ function readObject(context: Context): {
 
 function getObject(context: Context): S3Response {
   const { bucket, version, extent, response } = readObject(context)
+  checkReadable(version)
   return { ...response, body: openSlice(bucket.bodyFile(version), extent.start, extent.bytes) }
 }
 

@@ -64,3 +64,18 @@ export function checkPolicy(bucket: Bucket, request: S3Request): void {
     throw new S3Error("AccessDenied", "Access Denied with an explicit deny in a resource-based policy")
   }
 }
+
+/**
+ * In a bucket whose requesters pay, a request on an object must say that it knows.
+ *
+ * @returns the header that confirms it.
+ * @throws {S3Error} AccessDenied.
+ */
+export function checkRequestPayer(bucket: Bucket, request: S3Request): Record<string, string> {
+  const setting = bucket.configuration.settings["requestPayment"]
+  if (setting === undefined || !/<Payer>Requester<\/Payer>/.test(setting) || request.key === undefined)
+    return {}
+  const payer = request.headers.get("x-amz-request-payer")
+  if (payer !== "requester") throw new S3Error("AccessDenied", "Access Denied: the bucket is Requester Pays")
+  return { "x-amz-request-charged": "requester" }
+}

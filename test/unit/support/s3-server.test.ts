@@ -16,6 +16,7 @@ import {
   ListObjectsV2Command,
   ListObjectVersionsCommand,
   PutBucketPolicyCommand,
+  PutBucketRequestPaymentCommand,
   PutBucketVersioningCommand,
   PutObjectCommand,
   type PutObjectCommandInput,
@@ -122,6 +123,21 @@ describe("objects", () => {
     )
     expect(await refusal(put("no/a", "x", { Bucket: "policed" }))).toBe("403 AccessDenied")
     expect(await refusal(put("yes/a", "x", { Bucket: "policed" }))).toBe("accepted")
+  })
+
+  test("in a Requester Pays bucket the requester says so", async () => {
+    const Bucket = "paid"
+    await site.s3.send(new CreateBucketCommand({ Bucket }))
+    const RequestPaymentConfiguration = { Payer: "Requester" } as const
+    await site.s3.send(new PutBucketRequestPaymentCommand({ Bucket, RequestPaymentConfiguration }))
+    expect(await refusal(put("k", "x", { Bucket }))).toBe("403 AccessDenied")
+    expect((await put("k", "x", { Bucket, RequestPayer: "requester" })).RequestCharged).toBe("requester")
+  })
+
+  test("what is archived is not served", async () => {
+    await put("cold", "x", { StorageClass: "DEEP_ARCHIVE" })
+    expect(await refusal(get("cold"))).toBe("403 InvalidObjectState")
+    expect((await head("cold")).StorageClass).toBe("DEEP_ARCHIVE")
   })
 })
 
