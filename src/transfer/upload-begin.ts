@@ -1,0 +1,68 @@
+import { Journal } from "./journal.ts"
+import { fileMetadata, newObject } from "./new-object.ts"
+import type { UploadPlan } from "./plan.ts"
+import { checkConditions } from "./stored-object.ts"
+import { storeSettings } from "./stored-settings.ts"
+import type { UploadSession } from "./upload-parts.ts"
+import { callOptions, type UploadJob } from "./upload-request.ts"
+
+/**
+ * Begin a multipart upload under a new DEK, its journal on the disk before the first part.
+ *
+ * @returns a session whose DEK and journal the caller disposes of and closes.
+ */
+export async function beginUpload(
+  job: UploadJob,
+  plan: UploadPlan,
+  journalPath: string,
+): Promise<UploadSession> {
+  const { context, request, source } = job
+  const { store } = context
+  await checkConditions(context, request, job.limits.conditionalComplete)
+  const object = await newObject(context, request, job.limits, fileMetadata(source))
+  try {
+    const options = callOptions(context, request)
+    const uploadId = await store.createUpload(request.address, {
+      ...options,
+      settings: object.settings,
+      checksum: request.checksum,
+    })
+    const { chunkBytes, chunksPerSegment } = plan.layout
+    try {
+      const journal = await Journal.create(journalPath, {
+        v: 1,
+        kind: "upload",
+        endpoint: store.endpoint,
+        ...request.address,
+        uploadId,
+        geometry: { chunkBytes, chunksPerSegment },
+        plaintextBytes: source.bytes,
+        source: { path: source.path, ...source.identity },
+        envelope: object.envelope,
+        settings: storeSettings(request.settings),
+        conditions: request.conditions,
+        checksum: request.checksum,
+        requesterPays: request.requesterPays,
+        created: new Date(context.clock.now()).toISOString(),
+      })
+      const { dek, envelope } = object
+      return {
+        uploadId,
+        envelope,
+        dek,
+        plan,
+        journal,
+        done: new Map(),
+        attempted: new Set(),
+        resumedParts: 0,
+      }
+    } catch (error) {
+      // Nobody would find it again. What comes of this is of no interest beside the journal's failure.
+      await store.abortUpload(request.address, uploadId, options).catch(() => undefined)
+      throw error
+    }
+  } catch (error) {
+    object[Symbol.dispose]()
+    throw error
+  }
+}
