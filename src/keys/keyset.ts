@@ -88,12 +88,13 @@ function find(name: string, keks: readonly Kek[]): Kek {
 
 // A name, an id, or the beginning of an id with or without its type; the first of these that fits at all.
 function pick(name: string, keks: readonly Kek[]): Kek | undefined {
+  const prefix = name.slice(name.indexOf(":") + 1)
   const ways: ((kek: Kek) => boolean)[] = [
     (kek) => kek.name === name,
     (kek) => kek.id === name || fingerprintOf(kek) === name,
     (kek) =>
-      name.length >= MIN_PREFIX_CHARACTERS &&
-      (fingerprintOf(kek).startsWith(name) || (name.includes(":") && kek.id.startsWith(name))),
+      prefix.length >= MIN_PREFIX_CHARACTERS &&
+      (name.includes(":") ? kek.id : fingerprintOf(kek)).startsWith(name),
   ]
   for (const fits of ways) {
     const [kek, another] = distinct(keks.filter(fits))

@@ -40,7 +40,10 @@ export async function readSecretCommand(
   const { env, signal, what = "key" } = options
   signal?.throwIfAborted()
   const child = spawn(command, { shell: true, env: { ...env }, stdio: ["ignore", "pipe", "inherit"] })
-  const kill = () => child.kill()
+  const kill = () => {
+    child.kill()
+    child.stdout.destroy() // what the shell started may hold it open
+  }
   signal?.addEventListener("abort", kill)
   const ended = new Promise<string | null>((resolve) => {
     child.once("error", (error) => resolve(`cannot be run: ${codeOf(error)}`))
@@ -59,6 +62,7 @@ export async function readSecretCommand(
   } catch (error) {
     secret?.[Symbol.dispose]()
     kill()
+    signal?.throwIfAborted()
     throw error
   } finally {
     signal?.removeEventListener("abort", kill)
@@ -71,7 +75,7 @@ export async function readSecretCommand(
  * @throws {KeyMissingError} if it is not open for reading, or holds more than 64 KiB.
  */
 export async function readSecretDescriptor(descriptor: number, what = "key"): Promise<SecretBytes> {
-  const origin = `file descriptor ${descriptor}, which should hold the ${what},`
+  const origin = `the ${what} in file descriptor ${descriptor}`
   const autoClose = descriptor >= PRIVATE_DESCRIPTORS
   return await drain(createReadStream("", { fd: descriptor, autoClose }), origin)
 }

@@ -1,0 +1,120 @@
+import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterEach, beforeEach, describe, expect, test } from "vitest"
+import { base64, hex } from "../../../src/bytes.ts"
+import { KeyMissingError, LocalIoError, PreconditionError, UsageError } from "../../../src/errors.ts"
+import { aesFingerprint } from "../../../src/keys/aes.ts"
+import { KeyDirectory } from "../../../src/keys/directory.ts"
+import { secretOf } from "../../support/secrets.ts"
+
+const created = new Date("2026-03-01T12:00:00.000Z")
+let root = ""
+let directory = new KeyDirectory("")
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), "s3ep-keys-"))
+  directory = new KeyDirectory(join(root, "config", "keys"))
+})
+afterEach(() => rm(root, { recursive: true }))
+
+const pathOf = (name: string) => join(directory.path, `${name}.key`)
+const write = (name: string, content: string, mode = 0o600) => writeFile(pathOf(name), content, { mode })
+
+test("none there is an empty one", async () => {
+  expect(await directory.list()).toEqual([])
+  expect(await directory.read("default")).toBeNull()
+})
+
+test("one that cannot be listed is an error", async () => {
+  await writeFile(join(root, "config"), "a file")
+  await expect(directory.list()).rejects.toThrow(LocalIoError)
+  await expect(directory.create("default", secretOf(1), { created })).rejects.toThrow(LocalIoError)
+})
+
+test("a key stored is read, listed without its bytes, and only its owner's", async () => {
+  const key = secretOf(1)
+  const stored = await directory.create("work-2026.a", key, { created })
+  expect(stored).toEqual({
+    name: "work-2026.a",
+    id: aesFingerprint(key),
+    created,
+    path: pathOf("work-2026.a"),
+  })
+  expect(await directory.list()).toEqual([stored])
+  expect((await directory.read("work-2026.a"))?.bytes).toEqual(key.bytes)
+  expect((await stat(stored.path)).mode & 0o777).toBe(0o600)
+  expect((await stat(directory.path)).mode & 0o777).toBe(0o700)
+  expect(await readFile(stored.path, "utf8")).toBe(
+    `# s3ep key work-2026.a\n# ${stored.id}\n# created 2026-03-01T12:00:00.000Z\n${base64(key.bytes)}\n`,
+  )
+  expect(await readdir(directory.path)).toEqual(["work-2026.a.key"])
+})
+
+test("a key is never replaced", async () => {
+  await directory.create("default", secretOf(1), { created })
+  await expect(directory.create("default", secretOf(2), { created })).rejects.toThrow(PreconditionError)
+  expect((await directory.read("default"))?.bytes).toEqual(secretOf(1).bytes)
+  expect(await readdir(directory.path)).toEqual(["default.key"])
+})
+
+test("of many who store one name at once, one does", async () => {
+  const outcomes = await Promise.allSettled(
+    [1, 2, 3, 4].map((seed) => directory.create("default", secretOf(seed), { created })),
+  )
+  const done = outcomes.filter((outcome) => outcome.status === "fulfilled")
+  expect(done).toHaveLength(1)
+  expect(await directory.list()).toEqual(done.map((outcome) => outcome.value))
+})
+
+test("keys are listed by name, and nothing else is", async () => {
+  for (const [seed, name] of ["b", "a", "C"].entries())
+    await directory.create(name, secretOf(seed), { created })
+  await write(".hidden", base64(secretOf(9).bytes))
+  await writeFile(join(directory.path, "notes.txt"), "not a key")
+  expect((await directory.list()).map(({ name }) => name)).toEqual(["C", "a", "b"])
+})
+
+test("a key put there by hand needs no comments", async () => {
+  await directory.create("a", secretOf(1), { created })
+  await write("hand-made", hex(secretOf(2).bytes))
+  expect((await directory.list())[1]).toEqual({
+    name: "hand-made",
+    id: aesFingerprint(secretOf(2)),
+    created: undefined,
+    path: pathOf("hand-made"),
+  })
+})
+
+test.each(["", ".", "..", ".hidden", "a/b", "a\\b", "a b", "ä", "a\n", "x".repeat(65)])(
+  "%j is no key's name",
+  async (name) => {
+    await expect(directory.create(name, secretOf(1), { created })).rejects.toThrow(UsageError)
+    await expect(directory.read(name)).rejects.toThrow(UsageError)
+  },
+)
+
+test("64 characters are a key's name", async () => {
+  await directory.create("x".repeat(64), secretOf(1), { created })
+  expect(await directory.list()).toHaveLength(1)
+})
+
+describe("a file that should hold a key", () => {
+  beforeEach(() => directory.create("good", secretOf(1), { created }))
+
+  test.each<[string, string, number, RegExp]>([
+    ["is empty", "", 0o600, /is not a key/],
+    ["holds something else", "hello", 0o600, /is not a key/],
+    ["holds another key than it says", `# ${"aes:00"}\n${base64(secretOf(2).bytes)}`, 0o600, /is damaged/],
+    ["is readable by others", base64(secretOf(2).bytes), 0o644, /others than you may read/],
+  ])("and %s does not hide the others", async (_, content, mode, message) => {
+    await write("bad", content)
+    await chmod(pathOf("bad"), mode)
+    const { keys, broken } = await directory.scan()
+    expect(keys.map(({ name }) => name)).toEqual(["good"])
+    expect(broken).toEqual([{ name: "bad", path: pathOf("bad"), error: expect.any(KeyMissingError) }])
+    expect(broken[0]?.error.message).toMatch(message)
+    expect(broken[0]?.error.message).toContain(pathOf("bad"))
+    await expect(directory.read("bad")).rejects.toThrow(message)
+    expect(await directory.read("good")).not.toBeNull()
+  })
+})
