@@ -1,6 +1,5 @@
 import { stat } from "node:fs/promises"
 import { HEADER_BYTES } from "../agcm/layout.ts"
-import { parseMtime } from "../envelope/private-metadata.ts"
 import type { ObjectAddress } from "../store/store.ts"
 import type { TransferContext } from "./context.ts"
 import { downloadJournalPath } from "./download-journal.ts"
@@ -10,7 +9,14 @@ import type { ReadRequest } from "./fetch.ts"
 import { type OpenObject, openObject } from "./inspect.ts"
 import { namingObject, objectUri } from "./naming.ts"
 import { ObjectOpener } from "./opener.ts"
-import { existsAlready, type FinishOptions, inspectTarget, ReplacementFile } from "./replace.ts"
+import {
+  existsAlready,
+  type FinishOptions,
+  inspectTarget,
+  lstatIfAny,
+  ReplacementFile,
+  restored,
+} from "./replace.ts"
 import { nameInDirectory } from "./target.ts"
 import { Windows } from "./windows.ts"
 import { writePieces } from "./write-pieces.ts"
@@ -26,6 +32,8 @@ export interface DownloadRequest extends ReadRequest {
    * which gets each chunk as it verifies.
    */
   readonly target: string
+  /** The target is the file itself: refused if it is a directory, a symbolic link, a pipe or a device. */
+  readonly exact?: boolean | undefined
   /** Its name in progress events; the object's URI if not given. */
   readonly item?: string | undefined
   /** Requests at once; fewer if large chunks would take too much memory. */
@@ -77,7 +85,7 @@ export async function downloadFile(
   // A run that goes on has the beginning already. A first window is at least half of the limit.
   await using object = await openObject(context, request, begun ? HEADER_BYTES : windowBytes / 2)
   return await namingObject(address, async () => {
-    const finish = finishOptions(object, overwrite, request.preserve ?? true)
+    const finish = { overwrite, ...restored(request.preserve === false ? null : object.private) }
     const concurrency = request.concurrency ?? CONCURRENCY
     const atOnce = !begun && object.first.end === object.info.bytes
     const { resumedBytes } = atOnce
@@ -97,7 +105,9 @@ export async function downloadFile(
   })
 }
 
-async function fileTarget({ target, address }: DownloadRequest) {
+async function fileTarget({ target, address, exact }: DownloadRequest) {
+  const present = exact ? await lstatIfAny(target) : null
+  if (present && !present.isFile()) throw existsAlready(target)
   const found = await inspectTarget(target)
   if (found.kind !== "directory") return found
   const inside = await inspectTarget(nameInDirectory(found.path, address.key))
@@ -150,12 +160,6 @@ async function downloadToStream(
   await writeInOrder(path, chunks)
   if (!result) throw new RangeError("a stream that ended before its object was opened")
   return result
-}
-
-function finishOptions(object: OpenObject, overwrite: boolean, preserve: boolean): FinishOptions {
-  const { mode, mtime } = (preserve ? object.private : null) ?? {}
-  const mtimeNs = mtime === undefined ? null : parseMtime(mtime)
-  return { overwrite, mode, mtimeSeconds: mtimeNs === null ? undefined : Number(mtimeNs) / 1e9 }
 }
 
 function resultOf(object: OpenObject, target: string, resumedBytes: number): DownloadResult {

@@ -3,6 +3,7 @@ import { type FileHandle, link, lstat, open, realpath, rename, stat, unlink } fr
 import { basename, dirname, join } from "node:path"
 import { hex } from "../bytes.ts"
 import type { RandomSource } from "../crypto/secret.ts"
+import { type PrivateMetadata, parseMtime } from "../envelope/private-metadata.ts"
 import { PreconditionError } from "../errors.ts"
 import { errnoOf, localError } from "./local-error.ts"
 
@@ -51,6 +52,12 @@ export interface FinishOptions {
   readonly mode?: number | undefined
   /** Seconds since 1970, with a fraction. */
   readonly mtimeSeconds?: number | undefined
+}
+
+/** How an original looked, as far as its private metadata say. */
+export function restored(original: PrivateMetadata | null): Omit<FinishOptions, "overwrite"> {
+  const mtimeNs = original?.mtime === undefined ? null : parseMtime(original.mtime)
+  return { mode: original?.mode, mtimeSeconds: mtimeNs === null ? undefined : Number(mtimeNs) / 1e9 }
 }
 
 /** A file being written beside the one it will become: whole and synced before it gets its name. */

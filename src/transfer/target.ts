@@ -11,10 +11,12 @@ const WINDOWS_FORBIDDEN = /[<>:"|?*\\]/
 /** Where names are looked at as Windows does, too: the default is the system s3ep runs on. */
 export interface TargetOptions {
   readonly windows?: boolean | undefined
+  /** The name is a directory's. */
+  readonly directory?: boolean | undefined
 }
 
 /**
- * The file that a name from the bucket becomes in a directory, whatever the bucket says: never one outside it.
+ * The file (or directory) that a name from the bucket becomes in a directory, whatever the bucket says: never one outside it.
  * What lies on the way there already has to be real directories, since a symbolic link would lead elsewhere.
  *
  * @param root - the directory; taken as it is.
@@ -36,8 +38,9 @@ export async function safeTarget(
     const kind = await kindOf(path)
     if (kind === "nothing") return join(root, ...components)
     if (kind === "link") throw unsafe(relative, `${path} is a symbolic link`)
-    if (last && kind === "directory") throw unsafe(relative, `${path} is a directory`)
-    if (!last && kind !== "directory") throw unsafe(relative, `${path} is not a directory`)
+    const directory = !last || options.directory === true
+    if (!directory && kind === "directory") throw unsafe(relative, `${path} is a directory`)
+    if (directory && kind !== "directory") throw unsafe(relative, `${path} is not a directory`)
   }
   return path
 }

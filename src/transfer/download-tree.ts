@@ -1,0 +1,161 @@
+import { mkdir } from "node:fs/promises"
+import { dirname } from "node:path"
+import { InterruptedError, S3epError } from "../errors.ts"
+import type { CustomerKey, ListedObject, ObjectAddress } from "../store/store.ts"
+import { forEachConcurrent } from "./concurrent.ts"
+import type { TransferContext } from "./context.ts"
+import { downloadFile } from "./download.ts"
+import { localError } from "./local-error.ts"
+import { objectUri } from "./naming.ts"
+import { lstatIfAny } from "./replace.ts"
+import { safeTarget } from "./target.ts"
+
+const OBJECTS_AT_ONCE = 16
+/** Of one object: most are small, and the large ones share the line with fifteen others. */
+const WINDOWS_AT_ONCE = 2
+
+export interface DownloadTreeRequest {
+  readonly bucket: string
+  /** The directory of the bucket to get; "" for all of it. A missing "/" at its end is added. */
+  readonly prefix: string
+  /** The directory it is put into; made if it is not there. */
+  readonly target: string
+  /** Whether to get an object, by its name below the prefix; all if not given. */
+  readonly include?: ((relative: string) => boolean) | undefined
+  /** What becomes of files that are there: replaced (if not given), left alone, or a failure. */
+  readonly existing?: "replace" | "skip" | "fail" | undefined
+  /** Says what would be done, by the listing alone. */
+  readonly dryRun?: boolean | undefined
+  /** Objects at once. */
+  readonly concurrency?: number | undefined
+  readonly preserve?: boolean | undefined
+  readonly resume?: boolean | undefined
+  readonly customerKey?: CustomerKey | undefined
+  readonly requesterPays?: boolean | undefined
+  /** Called when an object is done with, in no order. */
+  readonly onItem?: ((result: DownloadTreeItem) => void) | undefined
+}
+
+export interface DownloadTreeItem {
+  readonly address: ObjectAddress
+  /** `planned` is what a dry run would get. */
+  readonly outcome: "done" | "skipped" | "planned" | "failed"
+  /** Null if there can be no such file. */
+  readonly target: string | null
+  /** Plaintext; 0 of what was not got. */
+  readonly bytes: number
+  readonly storedBytes: number
+  readonly error: S3epError | null
+}
+
+/** Counts of objects; `done` counts those a dry run would get. */
+export interface DownloadTreeResult {
+  readonly done: number
+  readonly skipped: number
+  readonly failed: readonly { readonly item: string; readonly error: S3epError }[]
+  /** Plaintext that was got. */
+  readonly bytes: number
+}
+
+/**
+ * Get all objects below a prefix into a directory, several at once. What fails is collected and does not stop the
+ * others; a key that ends in "/" stands for a directory. No name leads out of the target directory.
+ *
+ * @throws {NotFoundError} if there is no such bucket; {InterruptedError} when interrupted.
+ */
+export async function downloadTree(
+  context: TransferContext,
+  request: DownloadTreeRequest,
+): Promise<DownloadTreeResult> {
+  const { bucket } = request
+  const prefix = request.prefix === "" || request.prefix.endsWith("/") ? request.prefix : `${request.prefix}/`
+  const failed: { item: string; error: S3epError }[] = []
+  let [done, skipped, bytes] = [0, 0, 0]
+  const settle = (result: DownloadTreeItem): void => {
+    if (result.error) failed.push({ item: objectUri(result.address), error: result.error })
+    else if (result.outcome === "skipped") skipped++
+    else done++
+    bytes += result.bytes
+    request.onItem?.(result)
+  }
+  const { requesterPays, concurrency = OBJECTS_AT_ONCE } = request
+  const { store, signal } = context
+  await forEachConcurrent(
+    wanted(store.list(bucket, { prefix, requesterPays, signal }), prefix, request),
+    concurrency,
+    async (found, signal) => {
+      const result = await getOne({ ...context, signal }, found, request)
+      if (result) settle(result)
+    },
+    { signal },
+  )
+  return { done, skipped, failed, bytes }
+}
+
+interface Found {
+  readonly key: string
+  /** Below the prefix. */
+  readonly relative: string
+  readonly storedBytes: number
+}
+
+async function* wanted(
+  entries: AsyncIterable<ListedObject>,
+  prefix: string,
+  { include }: DownloadTreeRequest,
+): AsyncGenerator<Found, void, undefined> {
+  for await (const entry of entries) {
+    const relative = entry.key.slice(prefix.length)
+    if (entry.kind !== "object" || relative === "") continue
+    if (!include || include(relative)) yield { key: entry.key, relative, storedBytes: entry.bytes }
+  }
+}
+
+async function getOne(
+  context: TransferContext,
+  { key, relative, storedBytes }: Found,
+  request: DownloadTreeRequest,
+): Promise<DownloadTreeItem | null> {
+  const { bucket, dryRun, existing = "replace", preserve, resume, customerKey, requesterPays } = request
+  const address = { bucket, key }
+  let target: string | null = null
+  const about = () => ({ address, target, storedBytes, bytes: 0, error: null })
+  try {
+    if (relative.endsWith("/")) {
+      const marked = await safeTarget(request.target, relative.slice(0, -1), { directory: true })
+      if (!dryRun) await makeDirectory(marked)
+      return null
+    }
+    target = await safeTarget(request.target, relative)
+    if (existing === "skip" && (await lstatIfAny(target))) return { ...about(), outcome: "skipped" }
+    if (dryRun) return { ...about(), outcome: "planned" }
+    await makeDirectory(dirname(target))
+    const overwrite = existing === "replace"
+    const { bytes } = await downloadFile(context, {
+      address,
+      target,
+      exact: true, // a directory may have taken the name since it was looked at
+      overwrite,
+      preserve,
+      resume,
+      customerKey,
+      requesterPays,
+      item: objectUri(address),
+      concurrency: WINDOWS_AT_ONCE,
+    })
+    return { ...about(), outcome: "done", bytes }
+  } catch (error) {
+    // What was interrupted did not fail, and what is no error of ours is a bug.
+    if (context.signal.aborted || error instanceof InterruptedError || !(error instanceof S3epError))
+      throw error
+    return { ...about(), outcome: "failed", error }
+  }
+}
+
+async function makeDirectory(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true })
+  } catch (error) {
+    throw localError("write", path, error)
+  }
+}

@@ -1,0 +1,165 @@
+import { mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises"
+import { join } from "node:path"
+import { expect, test } from "vitest"
+import {
+  IntegrityError,
+  InterruptedError,
+  NotFoundError,
+  PreconditionError,
+  UsageError,
+} from "../../../src/errors.ts"
+import { type DownloadTreeItem, downloadTree } from "../../../src/transfer/download-tree.ts"
+import { makeSite, plaintextOf, putSealed, type Site } from "./download-fixture.ts"
+
+async function makeTree(): Promise<Site> {
+  const site = await makeSite()
+  for (const [key, bytes] of [
+    ["docs/a.txt", 10],
+    ["docs/deep/er/b.txt", 5000],
+    ["docs/deep/c", 0],
+    ["docs-not/d", 20],
+    ["e", 30],
+  ] as const) {
+    await putSealed(site.store, key, plaintextOf(bytes, key))
+  }
+  return site
+}
+
+async function filesIn(directory: string): Promise<string[]> {
+  const found = await readdir(directory, { recursive: true, withFileTypes: true })
+  return found
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(directory.length + 1))
+    .sort()
+}
+
+test.each(["docs", "docs/"])("gets what lies below %j and nothing else", async (prefix) => {
+  const site = await makeTree()
+  const items: DownloadTreeItem[] = []
+  const result = await downloadTree(site.context, {
+    bucket: "vault",
+    prefix,
+    target: join(site.targets, "new"),
+    onItem: (item) => items.push(item),
+  })
+  expect(result).toEqual({ done: 3, skipped: 0, failed: [], bytes: 5010 })
+  expect(await filesIn(join(site.targets, "new"))).toEqual(["a.txt", "deep/c", "deep/er/b.txt"])
+  expect(new Uint8Array(await readFile(join(site.targets, "new/deep/er/b.txt")))).toEqual(
+    plaintextOf(5000, "docs/deep/er/b.txt"),
+  )
+  expect(items.map(({ address, outcome, bytes }) => [address.key, outcome, bytes]).sort()).toEqual([
+    ["docs/a.txt", "done", 10],
+    ["docs/deep/c", "done", 0],
+    ["docs/deep/er/b.txt", "done", 5000],
+  ])
+})
+
+test("gets a whole bucket, or what is wanted of it", async () => {
+  const site = await makeTree()
+  const include = (relative: string) => !relative.startsWith("docs/deep/")
+  await downloadTree(site.context, { bucket: "vault", prefix: "", target: site.targets, include })
+  expect(await filesIn(site.targets)).toEqual(["docs-not/d", "docs/a.txt", "e"])
+})
+
+test("a dry run names what it would get, and makes nothing", async () => {
+  const site = await makeTree()
+  await writeFile(join(site.targets, "e"), "mine")
+  site.store.calls.length = 0
+  const result = await downloadTree(site.context, {
+    bucket: "vault",
+    prefix: "",
+    target: site.targets,
+    dryRun: true,
+    existing: "skip",
+  })
+  expect(result).toEqual({ done: 4, skipped: 1, failed: [], bytes: 0 })
+  expect(await filesIn(site.targets)).toEqual(["e"])
+  expect(site.store.calls.map((call) => call.operation)).toEqual(["list"])
+})
+
+test("what fails does not stop the rest, and is named", async () => {
+  const site = await makeTree()
+  site.store.tamper("docs/a.txt", (data) => data.fill(0, 100))
+  await site.store.put({ bucket: "vault", key: "docs/foreign" }, plaintextOf(9), {
+    settings: { metadata: {} },
+  })
+  await putSealed(site.store, "docs/../../escape", plaintextOf(1))
+  await putSealed(site.store, "docs//empty", plaintextOf(1))
+  await symlink(site.directory, join(site.targets, "link"))
+  await putSealed(site.store, "docs/link/through", plaintextOf(1))
+  const result = await downloadTree(site.context, { bucket: "vault", prefix: "docs/", target: site.targets })
+  expect(result).toMatchObject({ done: 2, bytes: 5000 })
+  const failed = new Map(result.failed.map(({ item, error }) => [item, error]))
+  expect([...failed.keys()].sort()).toEqual([
+    "s3://vault/docs/../../escape",
+    "s3://vault/docs//empty",
+    "s3://vault/docs/a.txt",
+    "s3://vault/docs/foreign",
+    "s3://vault/docs/link/through",
+  ])
+  expect(failed.get("s3://vault/docs/a.txt")).toBeInstanceOf(IntegrityError)
+  expect(failed.get("s3://vault/docs/foreign")).toBeInstanceOf(IntegrityError)
+  expect(failed.get("s3://vault/docs/link/through")).toBeInstanceOf(UsageError)
+  expect(await filesIn(site.targets)).toEqual(["deep/c", "deep/er/b.txt"])
+  expect(await readdir(site.directory)).not.toContain("escape")
+  expect(await readdir(site.directory)).not.toContain("through")
+})
+
+test("a key that is a file and a directory at once fails for one of the two", async () => {
+  const site = await makeSite()
+  await putSealed(site.store, "both", plaintextOf(1))
+  await putSealed(site.store, "both/below", plaintextOf(1))
+  const result = await downloadTree(site.context, { bucket: "vault", prefix: "", target: site.targets })
+  expect(result.done).toBe(1)
+  expect(result.failed).toHaveLength(1)
+})
+
+test("a key that ends in a slash is a directory", async () => {
+  const site = await makeSite()
+  await site.store.put({ bucket: "vault", key: "t/empty/" }, new Uint8Array(), { settings: { metadata: {} } })
+  await site.store.put({ bucket: "vault", key: "t/" }, new Uint8Array(), { settings: { metadata: {} } })
+  await site.store.put({ bucket: "vault", key: "t/../" }, new Uint8Array(), { settings: { metadata: {} } })
+  const result = await downloadTree(site.context, { bucket: "vault", prefix: "t", target: site.targets })
+  expect(result.failed.map(({ item }) => item)).toEqual(["s3://vault/t/../"])
+  expect(await readdir(site.targets)).toEqual(["empty"])
+})
+
+test.each([
+  ["replace", { done: 1, skipped: 0 }],
+  ["skip", { done: 0, skipped: 1 }],
+  ["fail", { done: 0, skipped: 0 }],
+] as const)("files that are there: %s", async (existing, counts) => {
+  const site = await makeSite()
+  await putSealed(site.store, "e", plaintextOf(30))
+  await writeFile(join(site.targets, "e"), "mine")
+  const result = await downloadTree(site.context, {
+    bucket: "vault",
+    prefix: "",
+    target: site.targets,
+    existing,
+  })
+  expect(result).toMatchObject(counts)
+  if (existing === "fail") expect(result.failed[0]?.error).toBeInstanceOf(PreconditionError)
+  expect((await readFile(join(site.targets, "e"))).length).toBe(existing === "replace" ? 30 : 4)
+})
+
+test("an interruption stops all of it", async () => {
+  const site = await makeTree()
+  const interrupt = new AbortController()
+  const context = site.with({
+    signal: interrupt.signal,
+    onProgress: () => interrupt.abort(new InterruptedError("SIGTERM")),
+  })
+  await expect(
+    downloadTree(context, { bucket: "vault", prefix: "", target: site.targets, concurrency: 1 }),
+  ).rejects.toThrow(InterruptedError)
+  expect(await filesIn(site.targets)).toEqual([])
+})
+
+test("a bucket that is not there fails", async () => {
+  const site = await makeTree()
+  await mkdir(join(site.targets, "x"))
+  await expect(
+    downloadTree(site.context, { bucket: "nowhere", prefix: "", target: site.targets }),
+  ).rejects.toThrow(NotFoundError)
+})
