@@ -117,9 +117,10 @@ async function copyObject(context: Context): Promise<S3Response> {
   const algorithm =
     parseAlgorithm(request.headers.get("x-amz-checksum-algorithm")) ?? version.checksum?.algorithm
   const slice = openSlice(source.bucket.bodyFile(version), 0, version.bytes)
-  const { file, bytes, md5, checksums } = await receive(readSlice(slice), store.incoming, undefined, [
-    algorithm,
-  ])
+  const { file, bytes, md5, checksums } = await receive(readSlice(slice), store.incoming, {
+    extra: algorithm,
+    md5: dialect.etags === "md5",
+  })
   const value = algorithm === undefined ? undefined : checksums.get(algorithm)
   const checksum: Checksum | undefined =
     algorithm === undefined || value === undefined ? undefined : { algorithm, value, type: "FULL_OBJECT" }

@@ -23,6 +23,11 @@ export interface Dialect {
   /** Limit of all user metadata, names and values. */
   maxMetadataBytes: number
   serverHeader: string
+  /**
+   * `md5` of the bytes, or something else, as everywhere under SSE-KMS. An MD5 takes as long as all the rest
+   * of a PUT, so this is also the faster server.
+   */
+  etags: "md5" | "opaque"
   /** Accept `bucket.host` besides `host/bucket`. */
   virtualHost: boolean
   /** What a request for an upload that is gone is told. */
@@ -47,6 +52,7 @@ export const s3Dialect: Readonly<Dialect> = {
   maxMetadataValueBytes: 2048,
   maxMetadataBytes: 2048,
   serverHeader: "AmazonS3",
+  etags: "md5",
   virtualHost: true,
   missingUploadCode: "NoSuchUpload",
   secondComplete: "200",

@@ -96,10 +96,10 @@ export function checkCustomerKey(
 /**
  * The ETag is the MD5 of the bytes in the clear and under SSE-S3 only, so no client may rely on it.
  *
- * @param md5 - hex.
+ * @param md5 - hex; `undefined` where it was not computed.
  * @param salt - anything unlike for every write.
  */
-export function etagOf(md5: string, encryption: Encryption | undefined, salt: string): string {
-  if (encryption === undefined || encryption.kind === "AES256") return md5
+export function etagOf(md5: string | undefined, encryption: Encryption | undefined, salt: string): string {
+  if (md5 !== undefined && (encryption === undefined || encryption.kind === "AES256")) return md5
   return createHash("md5").update(`${md5} ${salt}`).digest("hex")
 }

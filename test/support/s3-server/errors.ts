@@ -73,7 +73,7 @@ export class S3Error extends Error {
   }
 }
 
-/** The first refusal of a request that stated what it wants; a convenience for guards. */
+/** @throws {S3Error} if the condition holds. */
 export function refuseIf(condition: boolean, code: string, message?: string): void {
   if (condition) throw new S3Error(code, message)
 }

@@ -57,8 +57,6 @@ export interface ObjectVersion {
 
 export interface UploadedPart extends StoredPart {
   etag: string
-  /** Hex; differs from the ETag under SSE-KMS and SSE-C. */
-  md5: string
   modifiedMs: number
   sequence: number
 }

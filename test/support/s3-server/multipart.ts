@@ -136,8 +136,7 @@ async function addPart(
     const part: UploadedPart = {
       partNumber,
       bytes,
-      md5,
-      etag: etagOf(md5, upload.attributes.encryption, file),
+      etag: etagOf(context.dialect.etags === "md5" ? md5 : undefined, upload.attributes.encryption, file),
       modifiedMs: context.nowMs,
       sequence: context.store.nextSequence(),
       ...(checksum === undefined ? {} : { checksum }),
@@ -151,7 +150,7 @@ async function addPart(
 }
 
 async function uploadPart(context: Context): Promise<S3Response> {
-  const { request, payload, store } = context
+  const { request, payload, store, dialect } = context
   const bucket = bucketOf(context)
   const upload = findUpload(context, bucket)
   const partNumber = partNumberOf(context)
@@ -163,7 +162,11 @@ async function uploadPart(context: Context): Promise<S3Response> {
     "EntityTooLarge",
     "Your proposed upload exceeds the maximum allowed size",
   )
-  const received = await receive(payload.chunks(), store.incoming, payload, [upload.checksumAlgorithm])
+  const received = await receive(payload.chunks(), store.incoming, {
+    claims: payload,
+    extra: upload.checksumAlgorithm,
+    md5: dialect.etags === "md5",
+  })
   const { part } = await addPart(context, bucket, partNumber, received)
   const algorithm = payload.algorithm ?? upload.checksumAlgorithm
   return emptyResponse(200, {
@@ -195,14 +198,17 @@ function copyRange(header: string | undefined, totalBytes: number): { start: num
 }
 
 async function uploadPartCopy(context: Context): Promise<S3Response> {
-  const { request, store } = context
+  const { request, store, dialect } = context
   const bucket = bucketOf(context)
   const upload = findUpload(context, bucket)
   const partNumber = partNumberOf(context)
   const source = findCopySource(context)
   const range = copyRange(request.headers.get("x-amz-copy-source-range"), source.version.bytes)
   const slice = openSlice(source.bucket.bodyFile(source.version), range.start, range.bytes)
-  const received = await receive(readSlice(slice), store.incoming, undefined, [upload.checksumAlgorithm])
+  const received = await receive(readSlice(slice), store.incoming, {
+    extra: upload.checksumAlgorithm,
+    md5: dialect.etags === "md5",
+  })
   const { part } = await addPart(context, bucket, partNumber, received)
   const algorithm = upload.checksumAlgorithm
   return xmlResponse(

@@ -76,7 +76,10 @@ async function putObject(context: Context): Promise<S3Response> {
     "InvalidRequest",
     "Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests with Object Lock parameters",
   )
-  const received = await receive(payload.chunks(), store.incoming, payload)
+  const received = await receive(payload.chunks(), store.incoming, {
+    claims: payload,
+    md5: dialect.etags === "md5",
+  })
   const { file, bytes, md5, checksums } = received
   const value = payload.algorithm === undefined ? undefined : checksums.get(payload.algorithm)
   const checksum: Checksum | undefined =
@@ -84,7 +87,7 @@ async function putObject(context: Context): Promise<S3Response> {
       ? undefined
       : { algorithm: payload.algorithm, value, type: "FULL_OBJECT" }
   checkWrite(request.headers, bucket.current(key), dialect.conditionalPut)
-  const etag = etagOf(md5, attributes.encryption, file)
+  const etag = etagOf(dialect.etags === "md5" ? md5 : undefined, attributes.encryption, file)
   const version = commitObject(context, bucket, { key, file, bytes, etag, checksum, attributes })
   return emptyResponse(200, {
     etag: quoted(version.etag),

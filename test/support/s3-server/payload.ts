@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from "node:crypto"
+import { createHash, type Hash, randomUUID } from "node:crypto"
 import { open, rm } from "node:fs/promises"
 import path from "node:path"
 import {
@@ -34,8 +34,8 @@ export interface Payload {
 export interface Received {
   file: string
   bytes: number
-  /** Hex. */
-  md5: string
+  /** Hex; `undefined` if it was not asked for. */
+  md5: string | undefined
   /** Base64 of every algorithm asked for. */
   checksums: Map<ChecksumAlgorithm, string>
 }
@@ -167,23 +167,24 @@ function checkDigestForm(algorithm: ChecksumAlgorithm, value: string): void {
 
 /** Whoever iterates feeds these and compares at the end. */
 class Digests {
-  readonly #md5 = createHash("md5")
+  readonly #md5: Hash | undefined
   readonly #digesters
   bytes = 0
-  constructor(algorithms: Iterable<ChecksumAlgorithm>) {
+  constructor(algorithms: Iterable<ChecksumAlgorithm>, md5: boolean) {
+    this.#md5 = md5 ? createHash("md5") : undefined
     this.#digesters = new Map([...new Set(algorithms)].map((name) => [name, createDigester(name)] as const))
   }
   update(chunk: Buffer): void {
     this.bytes += chunk.length
-    this.#md5.update(chunk)
+    this.#md5?.update(chunk)
     for (const digester of this.#digesters.values()) digester.update(chunk)
   }
   finish(payload: Omit<Payload, "chunks"> | undefined): Omit<Received, "file"> {
-    const md5 = this.#md5.digest()
+    const md5 = this.#md5?.digest()
     const checksums = new Map(
       [...this.#digesters].map(([name, digester]) => [name, digester.digest().toString("base64")] as const),
     )
-    if (payload?.contentMd5 !== undefined && payload.contentMd5 !== md5.toString("base64")) {
+    if (payload?.contentMd5 !== undefined && payload.contentMd5 !== md5?.toString("base64")) {
       throw new S3Error("BadDigest", "The Content-MD5 you specified did not match what we received.")
     }
     if (payload?.algorithm !== undefined) {
@@ -196,26 +197,26 @@ class Digests {
         )
       }
     }
-    return { bytes: this.bytes, md5: md5.toString("hex"), checksums }
+    return { bytes: this.bytes, md5: md5?.toString("hex"), checksums }
   }
 }
 
 /**
  * Stream bytes into a new file, and verify what was claimed about them.
  *
- * @param claims - what to verify; `undefined` for bytes that are the server's own.
- * @param extra - checksums to compute besides the claimed one.
+ * @param options - `claims`: what to verify, nothing for bytes that are the server's own; `extra`:
+ *   a checksum to compute besides the claimed one; `md5`: whether to compute it even if it is not claimed.
  * @returns the file belongs to the caller. On any failure it is gone.
  */
 export async function receive(
   chunks: AsyncIterable<Buffer>,
   directory: string,
-  claims: Omit<Payload, "chunks"> | undefined,
-  extra: readonly (ChecksumAlgorithm | undefined)[] = [],
+  options: { claims?: Omit<Payload, "chunks">; extra?: ChecksumAlgorithm | undefined; md5: boolean },
 ): Promise<Received> {
   const file = path.join(directory, randomUUID())
-  const algorithms = [claims?.algorithm, ...extra].filter((name) => name !== undefined)
-  const digests = new Digests(algorithms)
+  const { claims, extra } = options
+  const algorithms = [claims?.algorithm, extra].filter((name) => name !== undefined)
+  const digests = new Digests(algorithms, options.md5 || claims?.contentMd5 !== undefined)
   const handle = await open(file, "wx")
   try {
     let pending: Buffer[] = []
@@ -248,7 +249,10 @@ export async function receive(
 
 /** A small body whole, as text, verified the same way. */
 export async function readDocument(payload: Payload): Promise<string> {
-  const digests = new Digests(payload.algorithm === undefined ? [] : [payload.algorithm])
+  const digests = new Digests(
+    payload.algorithm === undefined ? [] : [payload.algorithm],
+    payload.contentMd5 !== undefined,
+  )
   const parts: Buffer[] = []
   for await (const chunk of payload.chunks()) {
     digests.update(chunk)

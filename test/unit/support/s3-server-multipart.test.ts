@@ -222,6 +222,18 @@ describe("checksums", () => {
 })
 
 describe("dialects", () => {
+  test("ETags that are no MD5, with Content-MD5 verified all the same", async () => {
+    site.server.dialect.etags = "opaque"
+    const id = await create("opaque")
+    const part = await upload("opaque", id, 1, "x", { ContentMD5: md5("x").toString("base64") })
+    expect(part.ETag).toMatch(/^"[0-9a-f]{32}"$/)
+    expect(part.ETag).not.toBe(`"${md5("x").toString("hex")}"`)
+    const wrong = upload("opaque", id, 2, "x", { ContentMD5: md5("y").toString("base64") })
+    expect(await refusal(wrong)).toBe("400 BadDigest")
+    await complete("opaque", id, [part])
+    expect(await bodyOf("opaque")).toBe("x")
+  })
+
   test("equal part sizes", async () => {
     site.server.dialect.equalPartSizes = true
     const id = await create("eq")
