@@ -102,14 +102,13 @@ export class Journal {
   #append(text: string, sync: boolean): Promise<void> {
     return new Promise((done, failed) => {
       this.#waiting.push({ text, sync, done, failed })
-      this.#flushing ??= this.#flush().finally(() => {
-        this.#flushing = undefined
-      })
+      this.#flushing ??= this.#flush()
     })
   }
 
   // Parts that finish together share one write and one sync.
   async #flush(): Promise<void> {
+    await Promise.resolve() // what is asked for in the same moment goes along
     while (this.#waiting.length > 0) {
       const lines = this.#waiting
       this.#waiting = []
@@ -124,6 +123,8 @@ export class Journal {
         for (const line of lines) line.failed(localError("write", this.path, error))
       }
     }
+    // In the same step as the last look at what waits: a line asked for in between would wait for ever.
+    this.#flushing = undefined
   }
 }
 
