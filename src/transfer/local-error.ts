@@ -17,8 +17,8 @@ const REASONS: Record<string, string> = {
 }
 
 const HINTS: Record<string, string> = {
-  ENOSPC: "make room and run the same command again: what was verified is kept",
-  EDQUOT: "make room and run the same command again: what was verified is kept",
+  ENOSPC: "make room and run the same command again",
+  EDQUOT: "make room and run the same command again",
 }
 
 /** The errno name of a system call's failure, such as `ENOENT`. */
