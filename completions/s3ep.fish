@@ -24,7 +24,7 @@ function __s3ep_place
                 end
         end
     end
-    string join ' ' $path
+    echo (string join ' ' $path) # a line even if it is empty
     echo $arguments
 end
 
@@ -41,7 +41,7 @@ function __s3ep_first
 end
 
 complete -c s3ep -f
-complete -c s3ep -l version -d 'print the version'
+complete -c s3ep -n '__s3ep_at \'\'' -l version -d 'print the version'
 complete -c s3ep -l profile -r -f -d 'use a profile of the config files, or an AWS profile'
 complete -c s3ep -l config -r -F -d 'read this config file instead of the project\'s and the user\'s'
 complete -c s3ep -l endpoint -r -f -d 'the service to talk to, if it is not AWS'
@@ -49,7 +49,7 @@ complete -c s3ep -l region -r -f -d 'region of the bucket'
 complete -c s3ep -l service -r -f -a 'aws r2 b2 minio ceph swift wasabi scaleway gcs generic' -d 'what the service is; found out from the endpoint otherwise'
 complete -c s3ep -l path-style -d 'name the bucket in the path of the URL, not in its host'
 complete -c s3ep -l no-path-style -d 'name it in the host'
-complete -c s3ep -l kek -r -f -d 'wrap to this KEK; may be given several times'
+complete -c s3ep -l kek -r -f -d 'name of a KEK to wrap to, instead of the default one; there may be several'
 complete -c s3ep -l kek-file -r -F -d 'file with a KEK: 32 bytes raw, in hex or in base64'
 complete -c s3ep -l passphrase-file -r -F -d 'file with a passphrase'
 complete -c s3ep -l passphrase-fd -r -f -d 'file descriptor to read a passphrase from'

@@ -130,7 +130,7 @@ export const settings = {
   }),
   kek: optional({
     kind: kekNames(),
-    help: "wrap to this KEK; may be given several times",
+    help: "name of a KEK to wrap to, instead of the default one; there may be several",
     option: "--kek",
     variable: "S3EP_KEK_NAMES",
     files: "any",

@@ -29,7 +29,7 @@ function __s3ep_place
                 end
         end
     end
-    string join ' ' $path
+    echo (string join ' ' $path) # a line even if it is empty
     echo $arguments
 end
 
@@ -52,9 +52,12 @@ ${commands.flatMap(completions).join("\n")}
 
 function completions(node: CommandNode): string[] {
   const path = node.path.join(" ")
-  const at = node.path.length === 0 ? "" : ` -n ${quote(`__s3ep_at ${quote(path)}`)}`
+  const at = ` -n ${quote(`__s3ep_at ${quote(path)}`)}`
   return [
-    ...node.options.map((option) => `complete -c s3ep${at} ${optionWords(option)}`),
+    ...node.options.map((option) => {
+      const everywhere = node.path.length === 0 && !option.flags.includes("--version")
+      return `complete -c s3ep${everywhere ? "" : at} ${optionWords(option)}`
+    }),
     ...node.commands.map(
       ({ name, summary }) =>
         `complete -c s3ep -n ${quote(`__s3ep_first ${quote(path)}`)} -a ${name} -d ${quote(summary)}`,

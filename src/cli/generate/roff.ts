@@ -36,7 +36,7 @@ export function definition(term: string, meaning: string): string {
 /** Each sentence begins a line, as roff likes it, and none is longer than a terminal. */
 function filled(text: string): string {
   const sentences = text.replaceAll(/([.:]) (?=[A-Z])/g, "$1\n")
-  return roff(sentences.replaceAll(/(.{1,70})(?: +|$)/gm, "$1\n").trimEnd())
+  return roff(sentences.replaceAll(/(.{1,70})(?: +|\n|$)/g, "$1\n").trimEnd())
 }
 
 /** Lines to be shown as they are. */
