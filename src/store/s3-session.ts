@@ -41,6 +41,8 @@ export interface Sending extends Task {
   readonly restartable?: boolean | undefined
 }
 
+const nothing = () => undefined
+const silent = { debug: nothing, info: nothing, warn: nothing, error: nothing }
 const CONNECT_MS = 10_000
 // A Complete of thousands of parts may be silent for a minute and more.
 const SILENCE_MS = 180_000
@@ -123,6 +125,8 @@ export class S3Session {
       // With the agents given below the SDK sends the body without waiting; the header would only confuse.
       expectContinueHeader: false,
       requestHandler: this.handler(),
+      // Or the SDK writes warnings to stderr.
+      logger: silent,
       ...(this.customEndpoint !== undefined && { endpoint: this.customEndpoint }),
       ...(options.profile !== undefined && { profile: options.profile }),
       ...(options.credentials && { credentials: options.credentials }),

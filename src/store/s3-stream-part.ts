@@ -34,8 +34,10 @@ export async function streamPart(
   const compare = choice !== "none" && !trailing && options.customerKey === undefined
   const tally = new Tally(bytes, compare, options.onSent)
   const failed = new AbortController()
-  const source = guarded(tally.watch(stream), failed)
+  const source = tally.watch(stream)
   const Body = Readable.from(trailing ? chunked(source, tally) : source, { objectMode: false })
+  // The HTTP client does not notice when a body fails: the request is ended from here, with the body's error.
+  Body.once("error", (error) => failed.abort(error))
   setPayloadHeaders(Body, trailing ? trailerHeaders(bytes) : { "x-amz-content-sha256": "UNSIGNED-PAYLOAD" })
   const signal = AbortSignal.any([failed.signal, ...(options.signal ? [options.signal] : [])])
   const sending = { ...partSending(address, partNumber, signal), restartable: false }
@@ -90,19 +92,6 @@ class Tally {
   compareMd5(etag: string, action: string): void {
     if (!this.#md5 || !/^[0-9a-f]{32}$/.test(etag) || this.#md5.digest("hex") === etag) return
     throw new UnavailableError(`cannot ${action}: it was damaged on the way`, { transient: "network" })
-  }
-}
-
-/** The HTTP client does not notice when a body fails: the request is ended from here, with the body's error. */
-async function* guarded(
-  stream: AsyncIterable<Uint8Array>,
-  failed: AbortController,
-): AsyncGenerator<Uint8Array> {
-  try {
-    yield* stream
-  } catch (error) {
-    failed.abort(error)
-    throw error
   }
 }
 

@@ -23,6 +23,7 @@ export async function putStream(
   const { maxParts } = await store.limits(address.bucket, options)
   const requests = new Requests(store, address, options)
   const source = Readable.from(bounded(body, maxParts * options.partBytes, address), { objectMode: false })
+  source.once("error", (error) => requests.fail(error))
   const client = requests.client()
   const upload = new Upload({
     client,
@@ -148,7 +149,13 @@ class Requests {
         return {}
       }
       case CreateMultipartUploadCommand.name:
-        this.#uploadId = await this.#store.createUpload(this.#address, { ...call, settings })
+        // Not to be cut short: an upload whose id was not learned could not be aborted.
+        signal.throwIfAborted()
+        this.#uploadId = await this.#store.createUpload(this.#address, {
+          ...call,
+          settings,
+          signal: undefined,
+        })
         return { UploadId: this.#uploadId }
       case UploadPartCommand.name: {
         const { onSent } = this.#options

@@ -6,7 +6,7 @@ import {
   CreateMultipartUploadCommand,
   UploadPartCommand,
 } from "@aws-sdk/client-s3"
-import { UnsupportedError, UsageError } from "../errors.ts"
+import { UnavailableError, UnsupportedError, UsageError } from "../errors.ts"
 import { combineParts } from "./crc-combine.ts"
 import {
   addressInput,
@@ -17,6 +17,7 @@ import {
   partSending,
   settingsInput,
 } from "./s3-inputs.ts"
+import { listParts } from "./s3-list.ts"
 import { etagOf, storedOf } from "./s3-outputs.ts"
 import { payload } from "./s3-payload.ts"
 import { headObject } from "./s3-read.ts"
@@ -115,8 +116,9 @@ export async function completeUpload(
   parts: readonly UploadedPart[],
   options: CompleteOptions,
 ): Promise<StoredObject> {
-  if (parts.length === 0) throw new RangeError("an upload has at least one part")
   const { signal, customerKey } = options
+  signal?.throwIfAborted()
+  if (parts.length === 0) throw new RangeError("an upload has at least one part")
   const conditions = await context.conditions.toSend(address, "complete", options.conditions, {
     signal,
     customerKey,
@@ -124,20 +126,30 @@ export async function completeUpload(
   const action = `complete the upload of s3://${address.bucket}/${address.key}`
   const sending: Sending = { action, bucket: address.bucket, about: "upload", signal }
   const complete = (checksums: Partial<CompleteMultipartUploadCommandInput>) =>
-    context.session.run(sending, (client, http) =>
-      client.send(
-        new CompleteMultipartUploadCommand({
-          ...addressInput(address),
-          ...callInput(options),
-          ...customerKeyInput(customerKey),
-          ...conditionsInput(conditions),
-          UploadId: uploadId,
-          MultipartUpload: { Parts: parts.map((part) => ({ PartNumber: part.partNumber, ETag: part.etag })) },
-          ...checksums,
-        }),
-        http,
-      ),
-    )
+    context.session
+      .run(sending, (client, http) =>
+        client.send(
+          new CompleteMultipartUploadCommand({
+            ...addressInput(address),
+            ...callInput(options),
+            ...customerKeyInput(customerKey),
+            ...conditionsInput(conditions),
+            UploadId: uploadId,
+            MultipartUpload: {
+              Parts: parts.map((part) => ({ PartNumber: part.partNumber, ETag: part.etag })),
+            },
+            ...checksums,
+          }),
+          http,
+        ),
+      )
+      .catch(async (error: unknown) => {
+        // What RGW 16 answers for an upload that is gone; whether it is, ListParts knows.
+        if (error instanceof UnavailableError && /already in progress/.test(error.message)) {
+          for await (const _ of listParts(context.session, address, uploadId, { signal, customerKey })) break
+        }
+        throw error
+      })
   const stored = async (output: CompleteMultipartUploadCommandOutput): Promise<StoredObject> => {
     const { etag, versionId } = storedOf(output)
     // RGW 16 completes without saying the ETag.
