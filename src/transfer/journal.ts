@@ -123,6 +123,8 @@ export class Journal {
         for (const line of lines) line.failed(localError("write", this.path, error))
       }
     }
+    // Before anybody whose line was written can ask for the next one.
+    this.#flushing = undefined
     // In the same step as the last look at what waits: a line asked for in between would wait for ever.
     this.#flushing = undefined
   }
