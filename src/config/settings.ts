@@ -33,7 +33,8 @@ export interface Setting<T, Default extends T | undefined = T | undefined> {
 }
 
 interface Defaulted<T> extends Setting<T, T> {
-  readonly default: (directories: Directories) => T
+  // The kind alone says what the values are: a default would widen one of some words to any text.
+  readonly default: (directories: Directories) => NoInfer<T>
 }
 
 interface Optional<T> extends Setting<T, undefined> {
