@@ -17,7 +17,7 @@ import type { StoreLimits } from "../store/store.ts"
 
 const MIB = 1024 * 1024
 export const DEFAULT_PART_BYTES = 16 * MIB
-const DEFAULT_CONCURRENCY = 4
+export const DEFAULT_CONCURRENCY = 4
 /** A part with more stored bytes than this is sealed as the socket pulls it instead of being held whole. */
 export const MAX_BUFFERED_BYTES = 36 * MIB
 /** What part buffers may take together. */
