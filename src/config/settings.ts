@@ -33,15 +33,15 @@ export interface Setting<T, Default extends T | undefined = T | undefined> {
 }
 
 interface Defaulted<T> extends Setting<T, T> {
-  // The kind alone says what the values are: a default would widen one of some words to any text.
-  readonly default: (directories: Directories) => NoInfer<T>
+  readonly default: (directories: Directories) => T
 }
 
 interface Optional<T> extends Setting<T, undefined> {
   readonly default?: never
 }
 
-function defaulted<T>(setting: Defaulted<T>): Defaulted<T> {
+// const: or the default would widen one of some words to any text.
+function defaulted<const T>(setting: Defaulted<T>): Defaulted<T> {
   return setting
 }
 
