@@ -60,8 +60,7 @@ export function addTreeOptions(command: Command): Command {
 
 /** What a request to read stored objects may need. */
 export function addReadOptions(command: Command): Command {
-  command.option("--sse-c-key-file <FILE>", "key of server-side encryption (SSE-C); or S3EP_SSE_C_KEY")
-  return addSettings(command, "Storage:", ["requesterPays"]).optionsGroup("Options:")
+  return addSettings(command, "Storage:", ["requesterPays", "sseCKeyFile"]).optionsGroup("Options:")
 }
 
 export function addVersionOption(command: Command): Command {
@@ -81,7 +80,7 @@ export function addWriteOptions(command: Command): Command {
   command
     .option("--no-clobber", "fail with status 8 if the object exists")
     .addOption(new Option("--if-none-match <ETAG>", "the same, in S3's words").choices(["*"]))
-  return addSettings(command, "Stored beside the object, in the clear:", ["storageClass"])
+  return addSettings(command, "Stored beside the object, in the clear:", ["storageClass", "sseCKeyFile"])
     .option("--content-type <TYPE>", "media type the store shows")
     .option("--cache-control <VALUE>", "Cache-Control header")
     .option("--content-disposition <VALUE>", "Content-Disposition header")
@@ -94,7 +93,6 @@ export function addWriteOptions(command: Command): Command {
       new Option("--sse <KIND>", "server-side encryption on top of ours").choices(["AES256", "aws:kms"]),
     )
     .option("--sse-kms-key-id <ID>", "key of the store's KMS; implies --sse aws:kms")
-    .option("--sse-c-key-file <FILE>", "key of server-side encryption (SSE-C); or S3EP_SSE_C_KEY")
     .addOption(
       new Option("--object-lock-mode <MODE>", "Object Lock retention mode").choices([
         "GOVERNANCE",

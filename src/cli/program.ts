@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs"
 import { Command, type HelpConfiguration } from "commander"
 import { completionCommand } from "./commands/completion.ts"
 import { configCommand } from "./commands/config.ts"
@@ -16,6 +15,7 @@ import type { Invoke } from "./invoke.ts"
 import { withManual } from "./manual.ts"
 import { addGlobalOptions } from "./options.ts"
 import { TRANSFER_STATUSES } from "./statuses.ts"
+import { readVersion } from "./version.ts"
 
 /**
  * The whole command line: what parses arguments, writes help, and is walked to generate completions and s3ep(1).
@@ -79,16 +79,10 @@ function firstUsage(command: Command): string {
     .replace("[command]", command.commands.map((sub) => sub.name()).join("|"))
 }
 
+export { readVersion } from "./version.ts"
+
 /** A command and all below it. */
 export function* allCommands(command: Command): Generator<Command> {
   yield command
   for (const sub of command.commands) yield* allCommands(sub)
-}
-
-/** The version in package.json, which lies two levels up from `src/cli` and from `dist/cli`. */
-export function readVersion(): string {
-  const manifest: unknown = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"))
-  if (typeof manifest === "object" && manifest !== null && "version" in manifest)
-    return String(manifest.version)
-  throw new Error("package.json has no version")
 }

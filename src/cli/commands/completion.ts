@@ -1,4 +1,5 @@
 import { Argument, Command } from "commander"
+import type { Shell } from "../completions.ts"
 import type { Invoke } from "../invoke.ts"
 import { withManual } from "../manual.ts"
 import { LOCAL_STATUSES } from "../statuses.ts"
@@ -9,7 +10,7 @@ export function completionCommand(invoke: Invoke): Command {
     .summary("print a completion script for a shell")
     .description("Print the completion script for a shell.")
     .addArgument(new Argument("<shell>", "the shell").choices(["bash", "zsh", "fish"]))
-  command.action((shell: string) =>
+  command.action((shell: Shell) =>
     invoke(command, async (session) => {
       const { printCompletion } = await import("../actions/completion.ts")
       await printCompletion(session, shell)

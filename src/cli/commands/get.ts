@@ -20,7 +20,7 @@ export function getCommand(invoke: Invoke): Command {
     )
     .option("--range <RANGE>", "only these bytes of the plaintext: FIRST-LAST, FIRST- or -COUNT, as in HTTP")
     .option("--no-clobber", "fail with status 8 if the file exists, instead of replacing it")
-    .option("--skip-existing", "leave alone files that have the same size and time already")
+    .option("--skip-existing", "leave alone files that exist")
     .option("--no-preserve", "do not restore the time and mode of the original")
   addVersionOption(command)
   addDryRun(command)

@@ -1,0 +1,47 @@
+import type { Session } from "../session.ts"
+import { formatBytes } from "../text.ts"
+
+/** What became of an object that was got. */
+export interface Fetched {
+  readonly target: string
+  readonly bytes: number
+  /** Of those, what an earlier run had brought. */
+  readonly resumedBytes?: number
+  readonly etag?: string
+  readonly versionId?: string | undefined
+}
+
+export function fetched({ output }: Session, { uri, ...result }: Fetched & { readonly uri: string }): void {
+  const { target, bytes, resumedBytes = 0, etag = null, versionId = null } = result
+  const line = { type: "fetched", uri, target, bytes, resumedBytes, etag, versionId }
+  output.report(line, ({ uri, target, bytes, resumedBytes }) => {
+    const resumed = resumedBytes === 0 ? "" : `, of which ${formatBytes(resumedBytes)} were there already`
+    return `fetched ${uri} to ${target} (${formatBytes(bytes)}${resumed})`
+  })
+  output.count("fetched", 1)
+  output.count("bytes", bytes)
+}
+
+export function skipped({ output }: Session, uri: string, target: string): void {
+  const line = { type: "skipped", uri, target, reason: "exists" }
+  output.report(line, ({ uri, target }) => `skipped ${uri}: ${target} exists`)
+  output.count("skipped", 1)
+}
+
+/** What a dry run would get. */
+export function planned(
+  { output }: Session,
+  plan: {
+    readonly uri: string
+    readonly target: string
+    readonly storedBytes: number
+    readonly replaces: boolean
+  },
+): void {
+  output.report({ type: "planned", action: "get", ...plan }, ({ uri, target, storedBytes, replaces }) => {
+    const how = replaces ? ", replacing it" : ""
+    return `would get ${uri} (${formatBytes(storedBytes)} stored) to ${target}${how}`
+  })
+  output.count("planned", 1)
+  output.count("storedBytes", plan.storedBytes)
+}

@@ -1,0 +1,164 @@
+import { basename, resolve } from "node:path"
+import type { PrivateMetadata } from "../../envelope/private-metadata.ts"
+import { UsageError } from "../../errors.ts"
+import {
+  decryptFile,
+  decryptStream,
+  encryptFile,
+  encryptStream,
+  type LocalContext,
+  type LocalRequest,
+  type LocalResult,
+} from "../../transfer/local.ts"
+import { existsAlready, lstatIfAny } from "../../transfer/replace.ts"
+import { openSource } from "../../transfer/source.ts"
+import { parsePlace } from "../address.ts"
+import { counting, deliverToFile } from "../deliver.ts"
+import { metadataOf, piecesOf, standardInput } from "../input.ts"
+import { writeData } from "../output.ts"
+import type { Session } from "../session.ts"
+import { formatBytes } from "../text.ts"
+
+export interface LocalOptions {
+  /** `--no-clobber` makes it false. */
+  readonly clobber: boolean
+  readonly dryRun?: boolean
+}
+
+/** One direction of the way between a file and its container. */
+interface Direction {
+  readonly verb: "encrypt" | "decrypt"
+  readonly done: "encrypted" | "decrypted"
+  readonly ofFile: (context: LocalContext, request: LocalRequest) => Promise<LocalResult>
+  readonly ofStream: (
+    context: LocalContext,
+    source: AsyncIterable<Uint8Array>,
+    metadata: PrivateMetadata | undefined,
+  ) => AsyncIterable<Uint8Array>
+}
+
+/** Where from and where to; null is standard input or output. */
+interface Ends {
+  readonly from: string | null
+  readonly to: string | null
+  /** As the user wrote it. */
+  readonly source: string
+  readonly clobber: boolean
+}
+
+/** `encrypt`. */
+export function encryptLocal(
+  session: Session,
+  source: string,
+  dest: string,
+  options: LocalOptions,
+): Promise<void> {
+  const { chunkSize: chunkBytes } = session.settings
+  return transform(session, source, dest, options, {
+    verb: "encrypt",
+    done: "encrypted",
+    ofFile: (context, request) => encryptFile(context, { ...request, chunkBytes }),
+    ofStream: (context, pieces, privateMetadata) =>
+      encryptStream(context, pieces, { chunkBytes, privateMetadata }),
+  })
+}
+
+/** `decrypt`. */
+export function decryptLocal(
+  session: Session,
+  source: string,
+  dest: string,
+  options: LocalOptions,
+): Promise<void> {
+  return transform(session, source, dest, options, {
+    verb: "decrypt",
+    done: "decrypted",
+    ofFile: decryptFile,
+    ofStream: (context, pieces) => decryptStream(context, pieces),
+  })
+}
+
+async function transform(
+  session: Session,
+  source: string,
+  dest: string,
+  { clobber, dryRun }: LocalOptions,
+  direction: Direction,
+): Promise<void> {
+  const { io, output } = session
+  session.interruptionHint = "run the same command again"
+  const from = localPath(session, source, direction.verb)
+  const to = localPath(session, dest, direction.verb)
+  if (to === null && direction.verb === "encrypt" && io.stdout.isTTY) {
+    throw new UsageError("ciphertext is nothing for a terminal", {
+      hint: "name a file to write, or use a pipe",
+    })
+  }
+  if (dryRun) return plan(session, { from, to, source, dest, clobber }, direction.verb)
+  const context = await session.local(direction.verb === "encrypt" ? "write" : "read")
+  if (to === null) output.reserveStdout()
+  const result = await deliver(session, context, direction, { from, to, source, clobber })
+  const line = { type: direction.done, source, target: result.target, bytes: result.bytes }
+  if (to !== null || output.json) {
+    output.report(line, ({ type, source, target, bytes }) => {
+      return `${type} ${source} to ${target} (${formatBytes(bytes)})`
+    })
+  }
+  output.count("bytes", result.bytes)
+}
+
+async function deliver(
+  session: Session,
+  context: LocalContext,
+  { ofFile, ofStream }: Direction,
+  { from, to, source, clobber: overwrite }: Ends,
+): Promise<LocalResult> {
+  const { io, signal } = session
+  if (from !== null && to !== null) {
+    return ofFile(context, { source: from, target: to, item: source, overwrite })
+  }
+  await using file = from === null ? undefined : await openSource(from)
+  const input = counting(file ? piecesOf(file) : standardInput(io.stdin, signal))
+  const metadata = file && metadataOf(file, basename(source))
+  const output = counting(ofStream(context, reported(context, source, input.pieces, file?.bytes), metadata))
+  if (to === null) await writeData(io.stdout, output.pieces, signal)
+  else await deliverToFile(context, output.pieces, to, overwrite)
+  return { target: to ?? "-", bytes: ofFile === decryptFile ? output.bytes() : input.bytes() }
+}
+
+async function* reported(
+  { onProgress }: LocalContext,
+  item: string,
+  pieces: AsyncIterable<Uint8Array>,
+  bytes: number | undefined,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  onProgress({ type: "started", item, bytes, doneBytes: 0, parts: undefined })
+  for await (const piece of pieces) {
+    onProgress({ type: "advanced", item, bytes: piece.length })
+    yield piece
+  }
+  onProgress({ type: "finished", item })
+}
+
+/** Says what would be done, and refuses what would be refused. */
+async function plan(
+  { output }: Session,
+  { from, to, source, dest, clobber }: Ends & { readonly dest: string },
+  verb: string,
+): Promise<void> {
+  if (from !== null) await (await openSource(from))[Symbol.asyncDispose]()
+  const replaces = to !== null && (await lstatIfAny(to)) !== null
+  if (replaces && !clobber) throw existsAlready(dest)
+  const line = { type: "planned", action: verb, source, target: dest, replaces }
+  output.report(line, () => `would ${verb} ${source} to ${dest}${replaces ? ", replacing it" : ""}`)
+  output.count("planned", 1)
+}
+
+function localPath(session: Session, given: string, verb: string): string | null {
+  const place = parsePlace(given)
+  if (place.kind === "stdio") return null
+  if (place.kind === "path") return resolve(session.io.cwd, place.path)
+  throw new UsageError(`${verb} works on local files, and ${given} is not one`, {
+    hint: verb === "encrypt" ? "to upload, use `s3ep put`" : "to download, use `s3ep get`",
+  })
+}

@@ -1,0 +1,68 @@
+import { IntegrityError, NotFoundError } from "../../errors.ts"
+import type { ObjectAddress } from "../../store/store.ts"
+import { forEachConcurrent } from "../../transfer/concurrent.ts"
+import type { TransferContext } from "../../transfer/context.ts"
+import { listObjects } from "../../transfer/list.ts"
+import { objectUri } from "../../transfer/naming.ts"
+import { verifyObject } from "../../transfer/verify.ts"
+import { parseAddress, parseObject } from "../address.ts"
+import { Batch, forEachItem } from "../batch.ts"
+import type { Session } from "../session.ts"
+import { formatBytes } from "../text.ts"
+
+export interface VerifyOptions {
+  readonly recursive?: boolean
+  readonly versionId?: string
+}
+
+/** Objects; each reads several windows at once. */
+const AT_ONCE = 4
+const INTEGRITY_STATUS = new IntegrityError("").exitCode
+
+/** `verify`: one damaged object is what the run ends with, whatever became of the others. */
+export async function verify(
+  session: Session,
+  targets: readonly string[],
+  options: VerifyOptions,
+): Promise<void> {
+  const addresses = targets.map(options.recursive ? parseAddress : parseObject)
+  const context = await session.transfer("read")
+  const { concurrency, requesterPays } = session.settings
+  const customerKey = await session.customerKey()
+  session.interruptionHint = "run the same command again"
+  const check = async (address: ObjectAddress): Promise<void> => {
+    const request = { address, versionId: options.versionId, concurrency, requesterPays, customerKey }
+    const { bytes, storedBytes, kek } = await verifyObject(context, request)
+    const line = { type: "verified", uri: objectUri(address), bytes, storedBytes, kek: kek.id }
+    session.output.report(line, ({ uri, bytes }) => `verified ${uri} (${formatBytes(bytes)})`)
+    session.output.count("verified", 1)
+    session.output.count("bytes", bytes)
+  }
+  if (!options.recursive) {
+    return forEachItem(session, "object", addresses, objectUri, check, INTEGRITY_STATUS)
+  }
+  const batch = new Batch(session, "object")
+  for (const address of addresses) {
+    let found = 0
+    await forEachConcurrent(objectsBelow(context, address), AT_ONCE, async (object) => {
+      found++
+      await batch.run(objectUri(object), () => check(object))
+    })
+    if (found === 0 && address.key !== "") throw nothingThere(address)
+  }
+  batch.finish(INTEGRITY_STATUS)
+}
+
+/** The objects under a prefix. */
+export async function* objectsBelow(
+  context: TransferContext,
+  { bucket, key: prefix }: ObjectAddress,
+): AsyncGenerator<ObjectAddress, void, undefined> {
+  for await (const { kind, key } of listObjects(context, bucket, prefix, { recursive: true })) {
+    if (kind === "object") yield { bucket, key }
+  }
+}
+
+export function nothingThere(address: ObjectAddress): NotFoundError {
+  return new NotFoundError(`there is nothing under ${objectUri(address)}`, { what: "object" })
+}

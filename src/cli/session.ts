@@ -1,0 +1,190 @@
+import { join } from "node:path"
+import type { Resolved } from "../config/resolve.ts"
+import type { Settings } from "../config/settings.ts"
+import type { RandomSource, SecretBytes } from "../crypto/secret.ts"
+import type { KeySet } from "../keys/kek.ts"
+import type { CustomerKey, ObjectStore } from "../store/store.ts"
+import type { LocalContext } from "../transfer/container.ts"
+import type { TransferContext } from "../transfer/context.ts"
+import type { Io } from "./io.ts"
+import type { Output } from "./output.ts"
+import type { Progress } from "./progress.ts"
+import type { Interruption } from "./signals.ts"
+
+/** What keys a piece of work needs: none are looked for that it does not. */
+export type KeyPurpose = "none" | "read" | "write" | "both"
+
+export interface SessionParts {
+  readonly io: Io
+  readonly output: Output
+  readonly resolved: Resolved
+  readonly interruption: Interruption
+  readonly progress: Progress
+  readonly signal: AbortSignal
+  /** Whether -p was given. */
+  readonly asksPassphrase: boolean
+  readonly version: string
+}
+
+/** One run of a command: settings, and what is opened only when it is needed. */
+export class Session implements Disposable {
+  readonly io: Io
+  readonly output: Output
+  readonly resolved: Resolved
+  readonly signal: AbortSignal
+  readonly #parts: SessionParts
+  readonly #opened: Disposable[] = []
+  #store: Promise<ObjectStore> | undefined
+
+  constructor(parts: SessionParts) {
+    this.io = parts.io
+    this.output = parts.output
+    this.resolved = parts.resolved
+    this.signal = parts.signal
+    this.#parts = parts
+  }
+
+  get settings(): Settings {
+    return this.resolved.values
+  }
+
+  /** What to do after an interruption, where it is not to run the same command again. */
+  set interruptionHint(hint: string) {
+    this.#parts.interruption.hint = hint
+  }
+
+  /** The store of the settings, which retries. The AWS SDK is loaded here and not before. */
+  store(): Promise<ObjectStore> {
+    this.#store ??= this.#openStore()
+    return this.#store
+  }
+
+  async transfer(purpose: KeyPurpose): Promise<TransferContext> {
+    const random = await this.random()
+    const keys = purpose === "none" ? NO_KEYS : await this.keys(purpose)
+    return {
+      store: await this.store(),
+      keys,
+      random,
+      clock: this.io.clock,
+      stateDirectory: this.settings.stateDirectory,
+      onProgress: this.#parts.progress.handle,
+      signal: this.signal,
+    }
+  }
+
+  /** What work on local files needs: no store. */
+  async local(purpose: Exclude<KeyPurpose, "none">): Promise<LocalContext> {
+    const { progress } = this.#parts
+    const { signal } = this
+    return {
+      keys: await this.keys(purpose),
+      random: await this.random(),
+      onProgress: progress.handle,
+      signal,
+    }
+  }
+
+  /**
+   * The keys of the settings; wiped at the end of the run.
+   *
+   * @param writeTo - names or ids of those to write to.
+   */
+  async keys(
+    purpose: Exclude<KeyPurpose, "none">,
+    writeTo: readonly string[] | undefined = this.settings.kek,
+  ): Promise<KeySet> {
+    const [{ openKeySet }, { KeyDirectory }] = await Promise.all([
+      import("../keys/keyset.ts"),
+      import("../keys/directory.ts"),
+    ])
+    const { settings, io } = this
+    const request = {
+      kek: settings.kekInline,
+      kekFile: settings.kekFile,
+      kekCommand: settings.kekCommand,
+      passphraseFile: settings.passphraseFile,
+      passphraseCommand: settings.passphraseCommand,
+      passphraseDescriptor: settings.passphraseFd,
+      passphrasePrompt: this.#parts.asksPassphrase,
+      writeTo,
+      defaultKek: settings.defaultKek,
+      purpose,
+    }
+    const keys = await openKeySet(request, {
+      directory: new KeyDirectory(settings.keysDirectory),
+      random: await this.random(),
+      env: io.env,
+      signal: this.signal,
+      prompt: io.stdin.isTTY ? (question) => this.#ask(question) : undefined,
+    })
+    this.#opened.push(keys)
+    return keys
+  }
+
+  /** The key of SSE-C, if there is one; wiped at the end of the run. */
+  async customerKey(): Promise<CustomerKey | undefined> {
+    const { sseCKeyFile, sseCKey } = this.settings
+    if (sseCKeyFile === undefined && sseCKey === undefined) return undefined
+    const [{ parseKeyBase64, parseKeyBytes }, { readSecretFile }] = await Promise.all([
+      import("../keys/text.ts"),
+      import("../keys/source.ts"),
+    ])
+    if (sseCKeyFile === undefined) return this.#own(parseKeyBase64(sseCKey ?? "", "S3EP_SSE_C_KEY"))
+    using content = await readSecretFile(sseCKeyFile, "SSE-C key")
+    return this.#own(parseKeyBytes(content.bytes, `what the SSE-C key file ${sseCKeyFile} holds`))
+  }
+
+  async random(): Promise<RandomSource> {
+    return this.io.random ?? (await import("../keys/random.ts")).systemRandom
+  }
+
+  [Symbol.dispose](): void {
+    for (const opened of this.#opened) opened[Symbol.dispose]()
+    this.#store?.then(
+      (store) => store.close(),
+      () => undefined, // whoever asked for it was told
+    )
+  }
+
+  #own<T extends Disposable>(opened: T): T {
+    this.#opened.push(opened)
+    return opened
+  }
+
+  async #ask(question: string): Promise<SecretBytes> {
+    const { askSecret } = await import("./prompt.ts")
+    return askSecret(question, this.io, this.signal)
+  }
+
+  async #openStore(): Promise<ObjectStore> {
+    const { clock } = this.io
+    const { onProgress, store } = { onProgress: this.#parts.progress.handle, store: await this.#bareStore() }
+    const { withRetry } = await import("../store/retry.ts")
+    return withRetry(store, {
+      delay: (milliseconds, signal) => clock.delay(milliseconds, signal),
+      random: Math.random,
+      onRetry: (retry) => onProgress({ type: "retried", ...retry }),
+    })
+  }
+
+  async #bareStore(): Promise<ObjectStore> {
+    if (this.io.openStore) return this.io.openStore()
+    const { createS3Store } = await import("../store/s3.ts")
+    const { settings, resolved } = this
+    return createS3Store({
+      endpoint: settings.endpoint,
+      region: settings.region,
+      profile: settings.awsProfile,
+      pathStyle: settings.pathStyle,
+      accelerate: settings.accelerate,
+      service: settings.service,
+      dialectFile: join(resolved.directories.cache, "services.json"),
+      onNotice: (message, hint) => this.#parts.progress.handle({ type: "notice", message, hint }),
+      userAgent: `s3ep/${this.#parts.version}`,
+      now: this.io.clock.now,
+    })
+  }
+}
+
+const NO_KEYS: KeySet = { readers: [], writers: [], [Symbol.dispose]: () => undefined }

@@ -1,0 +1,48 @@
+import { InterruptedError } from "../errors.ts"
+import type { Io, StopSignal } from "./io.ts"
+
+/** Whoever is interrupted has two seconds; a little of it is for saying so. */
+const GRACE_MS = 1700
+
+const STATUS = { SIGINT: 130, SIGTERM: 143 } as const
+
+export interface Interruption extends Disposable {
+  /** Aborted with an `InterruptedError` by the first signal. */
+  readonly signal: AbortSignal
+  /** What the error will tell the user to do; by default, to run the same command again. */
+  hint: string
+}
+
+/**
+ * Turn signals into an abort. The first one asks the work to stop; if it has not within two seconds, `onOverdue` is
+ * told and the process ended. A second one ends it at once.
+ */
+export function watchSignals(
+  io: Pick<Io, "onSignal" | "clock" | "exit">,
+  onOverdue: (error: InterruptedError) => void,
+): Interruption {
+  const controller = new AbortController()
+  const over = new AbortController()
+  const interruption = {
+    signal: controller.signal,
+    hint: "run the same command again: it goes on where it stopped",
+    [Symbol.dispose]: () => {
+      over.abort()
+      unsubscribe()
+    },
+  }
+  const stop = (name: StopSignal) => {
+    if (controller.signal.aborted) return io.exit(STATUS[name])
+    const error = new InterruptedError(name, { hint: interruption.hint })
+    controller.abort(error)
+    io.clock.delay(GRACE_MS, over.signal).then(
+      () => {
+        onOverdue(error)
+        io.exit(error.exitCode)
+      },
+      () => undefined, // it stopped in time
+    )
+  }
+  const unsubscribe = io.onSignal(stop)
+  return interruption
+}
