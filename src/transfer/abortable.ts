@@ -18,13 +18,20 @@ export function abortable<T>(source: AsyncIterable<T>, signal: AbortSignal): Asy
         const stop = (): void => reject(signal.reason)
         signal.addEventListener("abort", stop, { once: true })
         waiting = true
-        inner
-          .next()
-          .then(resolve, reject)
-          .finally(() => {
-            waiting = false
-            signal.removeEventListener("abort", stop)
-          })
+        const settled = (): void => {
+          waiting = false
+          signal.removeEventListener("abort", stop)
+        }
+        inner.next().then(
+          (result) => {
+            settled() // before whoever waits can ask for the next one
+            resolve(result)
+          },
+          (error: unknown) => {
+            settled()
+            reject(error)
+          },
+        )
       }),
     return: async () => {
       const ended = inner.return?.()
