@@ -5,13 +5,14 @@ import { createSegment, openHeader, parseHeader, type SegmentHeader, type Segmen
 import { fullSegmentBytes, type Geometry, HEADER_BYTES, segmentPlaintextBytes } from "./layout.ts"
 import { RefusedError } from "./refused.ts"
 
-/** Seals the chunks of one attempt at one segment, each once, in any order. */
+/** Seals the chunks of one attempt at one segment, in order, each at most once: so no nonce can repeat. */
 export class SegmentSealer implements Disposable {
   /** 80 bytes, to stand before the chunks. */
   readonly header: Uint8Array<ArrayBuffer>
   readonly #keys: SegmentKeys
   readonly #geometry: Geometry
   readonly #segmentIndex: number
+  #nextChunkIndex = 0
 
   /**
    * @param dek - 32 bytes; borrowed for the constructor only.
@@ -26,16 +27,17 @@ export class SegmentSealer implements Disposable {
   }
 
   /**
-   * @param chunkIndex - within the segment. Sealing one index twice would repeat a nonce: never do.
+   * @param chunkIndex - within the segment, larger than at the call before.
    * @param final - whether this is the last chunk of the whole object.
    * @param target - receives ciphertext ‖ tag, `plaintext.length + 16` bytes; not overlapping `plaintext`.
    * @throws {RangeError} if no object has such a chunk there: a caller's bug.
    */
   sealChunkInto(chunkIndex: number, final: boolean, plaintext: Uint8Array, target: Uint8Array): void {
     const { chunkBytes, chunksPerSegment } = this.#geometry
-    // Any other number would be cut to 32 bits, and so share the nonce of another chunk.
-    if (!Number.isInteger(chunkIndex) || chunkIndex < 0 || chunkIndex >= chunksPerSegment) {
-      throw new RangeError(`chunk ${chunkIndex} of ${chunksPerSegment}`)
+    // What is no such integer would be cut to 32 bits, and so share the nonce of another chunk.
+    const isNext = Number.isInteger(chunkIndex) && chunkIndex >= this.#nextChunkIndex
+    if (!isNext || chunkIndex >= chunksPerSegment) {
+      throw new RangeError(`chunk ${chunkIndex} where ${this.#nextChunkIndex} of ${chunksPerSegment} is next`)
     }
     if (plaintext.length > chunkBytes || (!final && plaintext.length < chunkBytes)) {
       throw new RangeError(`chunk of ${plaintext.length} bytes where ${chunkBytes} make one`)
@@ -43,6 +45,7 @@ export class SegmentSealer implements Disposable {
     if (plaintext.length === 0 && (chunkIndex > 0 || this.#segmentIndex > 0)) {
       throw new RangeError("an empty chunk in an object that is not empty")
     }
+    this.#nextChunkIndex = chunkIndex + 1
     const nonce = chunkNonce(this.#keys.baseNonce, chunkIndex, final)
     aeadSealInto(this.#keys.chunkKey.bytes, nonce, plaintext, target)
   }

@@ -53,7 +53,7 @@ export async function* sealStream(
  * only a normal end of the iteration means that the object is whole.
  *
  * @param dek - 32 bytes; borrowed until the iteration ends.
- * @param ciphertext - sliced as it comes.
+ * @param ciphertext - sliced as it comes. Its arrays are kept until opened, so the source may not reuse them.
  * @returns plaintext, chunk by chunk, in memory of its own. An empty object yields nothing.
  * @throws {RefusedError} at the first byte that is not what a writer produced.
  */

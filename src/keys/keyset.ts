@@ -15,7 +15,8 @@ const MIN_PREFIX_CHARACTERS = 4
  * when first needed. Which ones write: those of `writeTo`; else the one configured (if there are several, the one
  * `defaultKek` names); else the one `defaultKek` names; else the one named `default`.
  *
- * @throws {KeyMissingError} if a configured key cannot be had, a named one is not there, or there is none to write.
+ * @throws {KeyMissingError} if a configured key cannot be had, one to write to is not there or cannot be read, or
+ * there is none to write to.
  * @throws {UsageError} if it cannot be told which KEK is meant.
  */
 export async function openKeySet(
@@ -27,10 +28,14 @@ export async function openKeySet(
     for (const kind of KEK_KINDS) configured.push(...(await kind.open(request, deps)))
     const { keys, broken } = await deps.directory.scan()
     const stored = keys.map((key) => storedKek(deps.directory, key))
-    const unreadable = broken.map(brokenKek)
-    const writers =
-      request.purpose === "read" ? [] : chooseWriters(request, configured, [...stored, ...unreadable])
-    return new OpenKeySet([...configured, ...stored, ...unreadable], writers)
+    const unreadable = new Map(broken.map((key) => [brokenKek(key), key.error]))
+    const directoryKeks = [...stored, ...unreadable.keys()]
+    const writers = request.purpose === "read" ? [] : chooseWriters(request, configured, directoryKeks)
+    for (const writer of writers) {
+      const error = unreadable.get(writer)
+      if (error) throw error
+    }
+    return new OpenKeySet([...configured, ...directoryKeks], writers)
   } catch (error) {
     for (const kek of configured) kek[Symbol.dispose]()
     throw error

@@ -40,6 +40,20 @@ describe("what a writer may not seal", () => {
     expect(() => sealer.sealChunkInto(chunkIndex, true, new Uint8Array(bytes), target)).toThrow(RangeError)
   })
 
+  test.each([
+    [0, 0],
+    [1, 1],
+    [2, 1],
+  ])("after chunk %i, chunk %i: its nonce may be spent", (first, second) => {
+    using sealer = new SegmentSealer(dek, geometry, 0, salt)
+    const chunk = new Uint8Array(4096)
+    sealer.sealChunkInto(first, false, chunk, new Uint8Array(sealedChunkBytes))
+    for (const final of [false, true]) {
+      const target = new Uint8Array(sealedChunkBytes)
+      expect(() => sealer.sealChunkInto(second, final, chunk, target)).toThrow(RangeError)
+    }
+  })
+
   test("anything once its keys were wiped", () => {
     const sealer = new SegmentSealer(dek, geometry, 0, salt)
     sealer[Symbol.dispose]()

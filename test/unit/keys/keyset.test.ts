@@ -67,6 +67,24 @@ describe("which KEK writes", () => {
     expect(keys.readers).toEqual(expect.arrayContaining([...keys.writers]))
   })
 
+  test("the beginning of several fingerprints means none of them", async () => {
+    const seen = new Map<string, number>()
+    for (let seed = 100; ; seed++) {
+      // Four digits: two of a few hundred keys share them.
+      const prefix = idOf(seed).slice(4, 8)
+      const twin = seen.get(prefix)
+      seen.set(prefix, seed)
+      if (twin === undefined) continue
+      await store("one", twin)
+      await store("other", seed)
+      await expect(open({ writeTo: [prefix] })).rejects.toMatchObject({
+        code: "S3EP_USAGE",
+        hint: `use the whole id: ${idOf(twin)}, ${idOf(seed)}`,
+      })
+      break
+    }
+  })
+
   test("a name goes before the beginning of another's fingerprint", async () => {
     await store(idOf(2).slice(4, 10), 4)
     using keys = await open({ writeTo: [idOf(2).slice(4, 10)] })
@@ -216,8 +234,8 @@ describe("a key of the directory", () => {
     if (!recipient || !broken) throw new Error("no such KEK")
     expect(broken.matches(recipient)).toBe(true)
     await expect(broken.unwrap(recipient, context)).rejects.toThrow(path)
-    using writing = await open({})
-    await expect(writing.writers[0]?.wrap(secretOf(5), context, countingRandom())).rejects.toThrow(path)
+    await expect(open({})).rejects.toThrow(path)
+    await expect(open({ writeTo: ["work", "default"] })).rejects.toThrow(path)
   })
 })
 
