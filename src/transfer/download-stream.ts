@@ -1,5 +1,4 @@
 import { HEADER_BYTES, type Layout, placeOfChunk } from "../agcm/layout.ts"
-import { TAG_BYTES } from "../crypto/aead.ts"
 import { UsageError } from "../errors.ts"
 import type { ByteRange } from "../store/store.ts"
 import type { TransferContext } from "./context.ts"
@@ -11,7 +10,7 @@ import { inOrder } from "./ordered.ts"
 import { type Window, Windows, windowsOfPlaintext } from "./windows.ts"
 
 const WINDOW_BYTES = 8 * 1024 ** 2
-const READ_AHEAD_BYTES = 64 * 1024 ** 2
+const MEMORY_BYTES = 96 * 1024 ** 2
 const READ_AHEAD_WINDOWS = 6
 
 export interface StreamRequest extends ReadRequest {
@@ -32,7 +31,7 @@ export interface StreamRequest extends ReadRequest {
  * that there is no more and the object is whole: its seal is checked before. A range has no seal: the chunks it is
  * made of are verified, and where its end was left to the object, the object's last chunk too.
  *
- * Reads a few windows ahead, 64 MiB at most. Ending the iteration early ends the requests.
+ * Reads a few windows ahead, in 96 MiB of memory at most. Ending the iteration early ends the requests.
  *
  * @throws {UsageError} if the range begins beyond the object's end.
  * @throws {IntegrityError} if the object is not what was written; {KeyMissingError} if no key opens it.
@@ -104,6 +103,7 @@ async function openLastChunk(context: TransferContext, layout: Layout, opener: O
 }
 
 function readAhead(layout: Layout, windowBytes: number, concurrency = READ_AHEAD_WINDOWS): number {
-  const each = Math.max(windowBytes, layout.chunkBytes + TAG_BYTES)
-  return Math.max(1, Math.min(concurrency, Math.floor(READ_AHEAD_BYTES / each)))
+  // A window waiting for its turn, and the chunk it is getting, sealed and open.
+  const each = Math.max(windowBytes, layout.chunkBytes) + 2 * layout.chunkBytes
+  return Math.max(1, Math.min(concurrency, Math.floor(MEMORY_BYTES / each)))
 }

@@ -19,13 +19,13 @@ import { discardTemporary, type FinishOptions, ReplacementFile } from "./replace
 import { segmentsBeginningIn, type Window, Windows } from "./windows.ts"
 import { crcOfFile, writePieces } from "./write-pieces.ts"
 
-const MEMORY_BYTES = 96 * 1024 ** 2
-/** What a window in flight takes beside its chunk: what was gathered for a write, and the socket's buffers. */
-const BESIDE_CHUNK_BYTES = 2 * 1024 ** 2
+const MEMORY_BYTES = 100 * 1024 ** 2
+/** What a window in flight takes beside its chunks: what was gathered for a write, and the socket's buffers. */
+const BESIDE_CHUNKS_BYTES = 2 * 1024 ** 2
 
-/** How many windows may be in flight; each holds one chunk sealed and open. */
+/** How many windows may be in flight; each holds a chunk that arrives, one that was opened, and one being written. */
 export function windowsAtOnce(layout: Layout, concurrency: number): number {
-  const each = 2 * layout.chunkBytes + BESIDE_CHUNK_BYTES
+  const each = 3 * layout.chunkBytes + BESIDE_CHUNKS_BYTES
   return Math.max(1, Math.min(concurrency, Math.floor(MEMORY_BYTES / each)))
 }
 

@@ -1,4 +1,3 @@
-import { ByteQueue } from "../agcm/queue.ts"
 import { DeniedError, PreconditionError, UnavailableError } from "../errors.ts"
 import type { CustomerKey, ObjectAddress, ObjectInfo, ObjectStore, ReadOptions } from "../store/store.ts"
 import { objectUri } from "./naming.ts"
@@ -20,7 +19,10 @@ export interface StoredRange {
 /** The body of one answer, taken in pieces of known size; believes no length but the one that was asked for. */
 export class BodyReader {
   readonly #input: AsyncIterator<Uint8Array>
-  readonly #queue = new ByteQueue()
+  /** What was received last and not taken yet. */
+  #piece: Uint8Array = new Uint8Array(0)
+  /** Where bytes that came in several pieces are put together: a fresh one each time would cost more than a copy. */
+  #joined = new Uint8Array(0)
   #missing: number
 
   /** @param bytes - what the body must hold, neither more nor less. */
@@ -30,20 +32,28 @@ export class BodyReader {
   }
 
   /**
-   * @returns `count` bytes; they may lie in memory shared with the rest of the body.
+   * @returns `count` bytes, in memory that the next call uses again.
    * @throws {UnavailableError} if the body ends before.
    */
   async take(count: number): Promise<Uint8Array> {
-    if (count > this.#queue.bytes + this.#missing) throw new RangeError(`${count} bytes of a shorter range`)
-    while (this.#queue.bytes < count) await this.#pull()
-    return this.#queue.take(count)
+    if (count > this.#piece.length + this.#missing) throw new RangeError(`${count} bytes of a shorter range`)
+    if (this.#piece.length === 0 && count > 0) await this.#pull()
+    if (this.#piece.length >= count) return this.#cut(count)
+    if (this.#joined.length < count) this.#joined = new Uint8Array(count)
+    for (let filled = 0; filled < count; ) {
+      if (this.#piece.length === 0) await this.#pull()
+      const part = this.#cut(Math.min(count - filled, this.#piece.length))
+      this.#joined.set(part, filled)
+      filled += part.length
+    }
+    return this.#joined.subarray(0, count)
   }
 
   /** What was not taken, as it arrives, then `end`. */
   async *rest(): AsyncGenerator<Uint8Array, void, undefined> {
-    while (this.#queue.bytes + this.#missing > 0) {
-      if (this.#queue.bytes === 0) await this.#pull()
-      yield this.#queue.take(this.#queue.bytes)
+    while (this.#piece.length + this.#missing > 0) {
+      if (this.#piece.length === 0) await this.#pull()
+      yield this.#cut(this.#piece.length)
     }
     await this.end()
   }
@@ -60,12 +70,21 @@ export class BodyReader {
     await this.#input.return?.().catch(() => undefined)
   }
 
+  #cut(count: number): Uint8Array {
+    const part = this.#piece.subarray(0, count)
+    this.#piece = this.#piece.subarray(count)
+    return part
+  }
+
+  /** Replaces the piece, all of which was taken, by the next one. */
   async #pull(): Promise<void> {
-    const next = await this.#input.next()
-    if (next.done) throw misfit(`ended its answer ${this.#missing} bytes early`)
-    if (next.value.length > this.#missing) throw misfit("sent more than was asked for")
-    this.#missing -= next.value.length
-    this.#queue.push(next.value)
+    do {
+      const next = await this.#input.next()
+      if (next.done) throw misfit(`ended its answer ${this.#missing} bytes early`)
+      this.#piece = next.value
+    } while (this.#piece.length === 0)
+    if (this.#piece.length > this.#missing) throw misfit("sent more than was asked for")
+    this.#missing -= this.#piece.length
   }
 }
 
