@@ -55,7 +55,7 @@ function failure(error: Error, systemCode: string): Failure {
 }
 
 const networkCodes =
-  /^(ECONN\w+|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_\w+|EHOST\w+|ENET\w+|EADDRNOTAVAIL|ERR_TLS\w*|ERR_SSL\w*|ERR_STREAM_PREMATURE_CLOSE|CERT_\w+|\w+_CERT\w*|\w*SELF_SIGNED\w*|UNABLE_TO_\w+|HPE_\w+)$/
+  /^(ECONN\w+|EPIPE|EPROTO|ETIMEDOUT|ENOTFOUND|EAI_\w+|EHOST\w+|ENET\w+|EADDRNOTAVAIL|ERR_TLS\w*|ERR_SSL\w*|ERR_STREAM_PREMATURE_CLOSE|CERT_\w+|\w+_CERT\w*|\w*SELF_SIGNED\w*|UNABLE_TO_\w+|HPE_\w+)$/
 const sdkNames = /^(TimeoutError|CredentialsProviderError|TokenProviderError|InternalError)$/
 const expiredCodes = /^(ExpiredToken|ExpiredTokenException|TokenRefreshRequired|RequestExpired)$/
 const throttledCodes =

@@ -94,7 +94,7 @@ const profiles: Record<ServiceName, Omit<ServiceProfile, "name">> = {
   // Swift 2.30, measured: 1,000 parts, 256 bytes of each value, SSE-C accepted and ignored.
   swift: {
     title: "OpenStack Swift",
-    limits: { ...s3, maxParts: 1000, maxMetadataValueBytes: 256 },
+    limits: { ...s3, maxParts: 1000, maxObjectBytes: 1000 * 5 * GiB, maxMetadataValueBytes: 256 },
     features: {
       "put-if-none-match": false,
       "put-if-match": false,
@@ -105,7 +105,11 @@ const profiles: Record<ServiceName, Omit<ServiceProfile, "name">> = {
   },
   wasabi: { title: "Wasabi", limits: s3, features: {} },
   // Scaleway's documentation, "Object Storage limits": 1,000 parts.
-  scaleway: { title: "Scaleway", limits: { ...s3, maxParts: 1000 }, features: {} },
+  scaleway: {
+    title: "Scaleway",
+    limits: { ...s3, maxParts: 1000, maxObjectBytes: 1000 * 5 * GiB },
+    features: {},
+  },
   gcs: { title: "Google Cloud Storage", limits: s3, features: { trailers: false } },
   // Unknown services get the narrowest value known, so that what is written can be kept anywhere.
   generic: { title: "an S3-compatible service", limits: { ...s3, maxMetadataValueBytes: 256 }, features: {} },
