@@ -1,0 +1,85 @@
+import { execFileSync, spawnSync } from "node:child_process"
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { afterAll, beforeAll, expect, test } from "vitest"
+
+const root = fileURLToPath(new URL("../..", import.meta.url))
+
+let directory: string
+let installed: string
+let packed: readonly string[]
+
+beforeAll(() => {
+  if (!existsSync(join(root, "dist"))) expect.fail("there is no dist/: `npm run test:e2e` builds it first")
+  directory = mkdtempSync(join(tmpdir(), "s3ep-package-"))
+  // Scripts would build again, under the feet of the other tests.
+  const report: unknown = JSON.parse(
+    npm(root, "pack", "--ignore-scripts", "--json", "--pack-destination", directory),
+  )
+  const [{ filename, files }] = report as [{ filename: string; files: { path: string }[] }]
+  packed = files.map(({ path }) => path)
+  const home = join(directory, "somewhere else")
+  mkdirSync(home)
+  npm(home, "init", "-y")
+  npm(home, "install", "--omit=dev", "--no-audit", "--no-fund", "--prefer-offline", join(directory, filename))
+  installed = join(home, "node_modules")
+})
+
+afterAll(() => {
+  rmSync(directory, { recursive: true, force: true })
+})
+
+function npm(cwd: string, ...args: string[]): string {
+  return execFileSync("npm", args, { cwd, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] })
+}
+
+function s3ep(...args: string[]) {
+  const { S3EP_TEST_ENDPOINT: _, ...env } = process.env
+  const { status, stdout, stderr } = spawnSync(process.execPath, [join(installed, ".bin/s3ep"), ...args], {
+    cwd: directory,
+    encoding: "utf8",
+    env: { ...env, HOME: directory, XDG_CONFIG_HOME: "", XDG_STATE_HOME: "", XDG_CACHE_HOME: "" },
+  })
+  return { status, stdout, stderr }
+}
+
+test("has what runs, what is read, and nothing else", () => {
+  for (const path of [
+    "bin/s3ep.js",
+    "dist/cli/main.js",
+    "dist/index.js",
+    "dist/index.d.ts",
+    "LICENSE",
+    "README.md",
+  ]) {
+    expect(packed).toContain(path)
+  }
+  for (const path of ["completions/s3ep.bash", "completions/_s3ep", "completions/s3ep.fish", "man/s3ep.1"]) {
+    expect(packed).toContain(path)
+  }
+  expect(packed.filter((path) => /^(?:src|test|coverage|\.ci)\/|\.test\./.test(path))).toEqual([])
+})
+
+test("runs where it was installed", () => {
+  const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"))
+  expect(s3ep("--version")).toEqual({ status: 0, stdout: `${version}\n`, stderr: "" })
+  expect(s3ep("keys", "generate")).toMatchObject({ status: 0 })
+})
+
+test("encrypts and decrypts a file", () => {
+  const source = join(installed, "../package.json")
+  const [sealed, opened] = [join(directory, "sealed"), join(directory, "opened")]
+  expect(s3ep("encrypt", source, sealed)).toMatchObject({ status: 0 })
+  expect(s3ep("decrypt", sealed, opened)).toMatchObject({ status: 0 })
+  expect(readFileSync(opened)).toEqual(readFileSync(source))
+})
+
+test("is a library too", () => {
+  const program = 'import * as s3ep from "s3ep"; process.stdout.write(typeof s3ep.IntegrityError)'
+  const args = ["--input-type=module", "-e", program]
+  expect(execFileSync(process.execPath, args, { cwd: join(installed, ".."), encoding: "utf8" })).toBe(
+    "function",
+  )
+})
