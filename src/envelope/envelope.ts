@@ -50,9 +50,12 @@ export async function createEnvelope(request: {
   return { ...envelope, meta: sealPrivateMetadata(privateMetadata, dek, random(NONCE_BYTES)) }
 }
 
+// Each may cost gigabytes and seconds, and whoever wrote the envelope chose how many there are.
+const MAX_SLOW_ATTEMPTS = 16
+
 /**
  * Unwrap the DEK with the first KEK that can, cheap ones first. A damaged recipient does not keep another one
- * from opening: whoever can damage one could as well have removed it.
+ * from opening: whoever can damage one could as well have removed it. A slow KEK is tried on 16 recipients at most.
  *
  * @param objectKey - where the object was found.
  * @returns the DEK, owned by the caller, and the KEK that opened it, owned by `readers` still.
@@ -66,8 +69,8 @@ export async function openEnvelope(
   const context = bindingContext(envelope.bind, objectKey)
   const failures: unknown[] = []
   for (const kek of readers.toSorted((a, b) => Number(a.slow ?? false) - Number(b.slow ?? false))) {
-    for (const recipient of envelope.recipients) {
-      if (!kek.matches(recipient)) continue
+    const matching = envelope.recipients.filter((recipient) => kek.matches(recipient))
+    for (const recipient of kek.slow ? matching.slice(0, MAX_SLOW_ATTEMPTS) : matching) {
       try {
         const dek = await kek.unwrap(recipient, context)
         if (dek) return { dek: checked(dek), kek }

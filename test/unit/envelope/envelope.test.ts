@@ -147,6 +147,26 @@ describe("which KEK opens", () => {
     expect(opened.kek.name).toBe("horse")
   })
 
+  test("a slow one is tried a few times, however many recipients there are", async () => {
+    let tries = 0
+    const slow: Kek = {
+      id: "slow:1",
+      name: "slow",
+      slow: true,
+      matches: () => true,
+      wrap: () => Promise.reject(new TypeError("not asked")),
+      unwrap: async () => {
+        tries++
+        return null
+      },
+      [Symbol.dispose]: () => undefined,
+    }
+    const { recipients, ...envelope } = await envelopeTo(aes(2))
+    const many = { ...envelope, recipients: Array.from({ length: 1000 }, () => recipients).flat() }
+    await expect(open(many, slow)).rejects.toThrow(KeyMissingError)
+    expect(tries).toBe(16)
+  })
+
   test("a key that cannot be read is spoken of only if no other opens", async () => {
     const broken = brokenKek({ name: "bad", path: "bad.key", error: new KeyMissingError("bad.key is bad") })
     const envelope = await envelopeTo(aes(2))
