@@ -2,11 +2,11 @@ import { DeniedError, NotFoundError, PreconditionError, UnavailableError } from 
 import type { Conditions, StoredObject, UploadedPart } from "../store/store.ts"
 import type { TransferContext } from "./context.ts"
 import { removeJournal } from "./journal.ts"
-import { findOwnObject, hasConditions } from "./stored-object.ts"
+import { objectUri } from "./naming.ts"
+import { patience } from "./patience.ts"
+import { checkConditions, findOwnObject, hasConditions } from "./stored-object.ts"
 import type { UploadSession } from "./upload-parts.ts"
 import { callOptions, customerKeyOf, type UploadJob, type UploadOptions } from "./upload-request.ts"
-
-const MAX_ROUNDS = 3
 
 /**
  * Make the object of its parts. An answer that leaves open whether it was made is settled by looking, and the
@@ -23,7 +23,9 @@ export async function completeUpload(
   conditions: Conditions | undefined,
 ): Promise<StoredObject> {
   const { context, request } = job
-  for (let round = 1; ; round++) {
+  const failures = patience(context, `complete the upload of ${objectUri(request.address)}`, context.signal)
+  let doubt: UnavailableError | undefined
+  for (;;) {
     try {
       return await context.store.completeUpload(request.address, session.uploadId, parts, {
         ...callOptions(context, request),
@@ -35,11 +37,18 @@ export async function completeUpload(
       if (!isAmbiguous(error)) throw error
       const own = await findOwn(job, session, error)
       if (own) return own
-      if (error instanceof PreconditionError && hasConditions(conditions)) {
-        await giveUp(job, session.uploadId, session.journal.path)
+      if (error instanceof PreconditionError) {
+        if (hasConditions(conditions) && (await conditionsFail(job))) {
+          await giveUp(job, session.uploadId, session.journal.path)
+        }
         throw error
       }
-      if (!(error instanceof UnavailableError) || round === MAX_ROUNDS) throw error
+      if (error instanceof UnavailableError) doubt = error
+      // The upload may be gone because an earlier request is still making the object of it.
+      if (!doubt) throw error
+      await failures.wait(doubt).catch((reason: unknown) => {
+        throw error instanceof NotFoundError && reason instanceof UnavailableError ? error : reason
+      })
     }
   }
 }
@@ -66,6 +75,17 @@ function isAmbiguous(error: unknown): boolean {
     error instanceof PreconditionError ||
     (error instanceof NotFoundError && error.what === "upload")
   )
+}
+
+// A part that is not as listed makes a PreconditionError too, and is no reason to give up what was sent.
+async function conditionsFail({ context, request }: UploadJob): Promise<boolean> {
+  try {
+    await checkConditions(context, request, true)
+    return false
+  } catch (error) {
+    if (error instanceof PreconditionError) return true
+    throw error
+  }
 }
 
 async function findOwn(job: UploadJob, session: UploadSession, cause: unknown): Promise<StoredObject | null> {

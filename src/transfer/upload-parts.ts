@@ -10,13 +10,13 @@ import { forEachConcurrent } from "./concurrent.ts"
 import type { Journal } from "./journal.ts"
 import type { PartLine } from "./journal-lines.ts"
 import { PartProgress } from "./part-progress.ts"
+import { patience } from "./patience.ts"
 import type { UploadPlan } from "./plan.ts"
 import { type PartAttempt, partBytes, sealPartInto, sealPartStream } from "./seal-part.ts"
 import { customerKeyOf, type UploadJob } from "./upload-request.ts"
 
 /** What a part that is streamed holds at once: a piece of plaintext, its ciphertext, and what the socket has. */
 const STREAMED_PART_BYTES = 4 * 1024 * 1024
-const MAX_STREAMED_ATTEMPTS = 8
 
 /** An unfinished multipart upload that is being worked on. */
 export interface UploadSession {
@@ -104,7 +104,8 @@ async function streamPart(
 ): Promise<PartLine> {
   await job.memory.reserve(STREAMED_PART_BYTES, signal)
   try {
-    for (let tries = 1; ; tries++) {
+    const failures = patience(job.context, `upload part ${partNumber} of ${job.item}`, signal)
+    for (;;) {
       const attempt = newAttempt(job, session, partNumber)
       const sealed = watched(sealPartStream(attempt, job.source, signal))
       const body = { bytes: partBytes(session.plan.layout, partNumber - 1), stream: sealed.stream }
@@ -113,8 +114,8 @@ async function streamPart(
         return await deliver(job, session, attempt, body, signal)
       } catch (error) {
         if (sealed.failure) throw sealed.failure.error
-        if (!(error instanceof UnavailableError) || tries === MAX_STREAMED_ATTEMPTS) throw error
-        await waitToRetry(job, `part ${partNumber}`, error, tries, signal)
+        if (!(error instanceof UnavailableError)) throw error
+        await failures.wait(error)
       }
     }
   } finally {
@@ -193,21 +194,6 @@ function lineOf({ done }: UploadSession, partNumber: number): PartLine {
 
 function sealText({ seal }: PartAttempt): string | undefined {
   return seal && hex(seal)
-}
-
-async function waitToRetry(
-  { context }: UploadJob,
-  what: string,
-  error: UnavailableError,
-  attempt: number,
-  signal: AbortSignal,
-): Promise<void> {
-  const [low = 0, high = 0] = context.random(2)
-  const ceilingMs = Math.min(20_000, 250 * 2 ** attempt)
-  const asked = (error.retryAfterSeconds ?? 0) * 1000
-  const delayMs = Math.max(asked, Math.floor((ceilingMs * (low + 256 * high)) / 65_536))
-  context.onProgress({ type: "retried", what, cause: error.transient, attempt, delayMs })
-  await context.clock.delay(delayMs, signal)
 }
 
 /** A stream that remembers what it threw: a store may wrap it in an error of its own. */
