@@ -41,8 +41,8 @@ const homes: readonly (readonly [packages: RegExp, files: RegExp])[] = [
 
 interface Import {
   readonly specifier: string
-  /** Gone when compiled, so it cannot make a cycle. */
-  readonly isTypeOnly: boolean
+  /** Only a static one runs before the file does, so only those make a cycle; types are gone when compiled. */
+  readonly kind: "static" | "dynamic" | "type"
 }
 
 const sources = readdirSync(root, { recursive: true, encoding: "utf8" })
@@ -98,7 +98,7 @@ test("no import leads back to where it came from", () => {
   const visit = (file: string, trail: readonly string[]): void => {
     if (trail.includes(file)) expect.fail(`cycle: ${[...trail.slice(trail.indexOf(file)), file].join(" → ")}`)
     if (done.has(file)) return
-    for (const next of localImports(file, { runtimeOnly: true })) visit(next, [...trail, file])
+    for (const next of localImports(file, { staticOnly: true })) visit(next, [...trail, file])
     done.add(file)
   }
   for (const file of sources) visit(file, [])
@@ -106,19 +106,19 @@ test("no import leads back to where it came from", () => {
 
 describe("this test itself", () => {
   test.each([
-    ['import { a } from "./a.ts"', [{ specifier: "./a.ts", isTypeOnly: false }]],
-    ['import type { A } from "./a.ts"', [{ specifier: "./a.ts", isTypeOnly: true }]],
-    ['import {\n  type A,\n  type B,\n} from "./a.ts"', [{ specifier: "./a.ts", isTypeOnly: true }]],
-    ['import { type A, b } from "./a.ts"', [{ specifier: "./a.ts", isTypeOnly: false }]],
-    ['import "./a.ts"', [{ specifier: "./a.ts", isTypeOnly: false }]],
+    ['import { a } from "./a.ts"', [{ specifier: "./a.ts", kind: "static" }]],
+    ['import type { A } from "./a.ts"', [{ specifier: "./a.ts", kind: "type" }]],
+    ['import {\n  type A,\n  type B,\n} from "./a.ts"', [{ specifier: "./a.ts", kind: "type" }]],
+    ['import { type A, b } from "./a.ts"', [{ specifier: "./a.ts", kind: "static" }]],
+    ['import "./a.ts"', [{ specifier: "./a.ts", kind: "static" }]],
     [
       'import a, { b } from "a"\nimport * as c from "c"',
-      ["a", "c"].map((specifier) => ({ specifier, isTypeOnly: false })),
+      ["a", "c"].map((specifier) => ({ specifier, kind: "static" })),
     ],
-    ['export * from "./a.ts"', [{ specifier: "./a.ts", isTypeOnly: false }]],
-    ['export type { A } from "./a.ts"', [{ specifier: "./a.ts", isTypeOnly: true }]],
-    ['const a = await import("./a.ts")', [{ specifier: "./a.ts", isTypeOnly: false }]],
-    ['type A = import("./a.ts").A', [{ specifier: "./a.ts", isTypeOnly: false }]],
+    ['export * from "./a.ts"', [{ specifier: "./a.ts", kind: "static" }]],
+    ['export type { A } from "./a.ts"', [{ specifier: "./a.ts", kind: "type" }]],
+    ['const a = await import("./a.ts")', [{ specifier: "./a.ts", kind: "static" }]],
+    ['type A = import("./a.ts").A', [{ specifier: "./a.ts", kind: "dynamic" }]],
     ['// import { a } from "./a.ts"\n/* import "b" */', []],
   ])("sees the imports of %j", (text, expected) => {
     expect(readImports(text)).toEqual(expected)
@@ -132,14 +132,21 @@ function readImports(text: string): Import[] {
   )
   const found = Array.from(declarations, ([, type, names = "", specifier = ""]) => ({
     specifier,
-    isTypeOnly: type !== undefined || /^\{(?:\s*type\s+[^,}]+,?)+\s*\}$/.test(names),
+    kind:
+      type !== undefined || /^\{(?:\s*type\s+[^,}]+,?)+\s*\}$/.test(names)
+        ? ("type" as const)
+        : ("static" as const),
   }))
   const bare = Array.from(code.matchAll(/^\s*import\s*["']([^"']+)["']/gm), ([, specifier = ""]) => specifier)
   const dynamic = Array.from(
     code.matchAll(/\bimport\(\s*["']([^"']+)["']/g),
     ([, specifier = ""]) => specifier,
   )
-  return [...found, ...[...bare, ...dynamic].map((specifier) => ({ specifier, isTypeOnly: false }))]
+  return [
+    ...found,
+    ...bare.map((specifier) => ({ specifier, kind: "static" as const })),
+    ...dynamic.map((specifier) => ({ specifier, kind: "dynamic" as const })),
+  ]
 }
 
 /** Good enough for sources that biome formats: no comment begins inside one of their strings with a space before it. */
@@ -155,9 +162,9 @@ function imported(file: string): string[] {
   return (importsOf.get(file) ?? []).map(({ specifier }) => specifier)
 }
 
-function localImports(file: string, { runtimeOnly = false } = {}): string[] {
+function localImports(file: string, { staticOnly = false } = {}): string[] {
   return (importsOf.get(file) ?? [])
-    .filter(({ specifier, isTypeOnly }) => specifier.startsWith(".") && !(runtimeOnly && isTypeOnly))
+    .filter(({ specifier, kind }) => specifier.startsWith(".") && !(staticOnly && kind !== "static"))
     .map(({ specifier }) =>
       relative(root, join(root, dirname(file), specifier))
         .split(sep)
