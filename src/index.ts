@@ -1,0 +1,59 @@
+/**
+ * The library: what other programs may import. Everything here keeps its name and meaning within a major version.
+ *
+ * Keys come from `openKeySet` or are made with `aesKek` and `passphraseKek`; a store is made with `createS3Store`
+ * and wrapped in `withRetry`; both go into a `TransferContext`, which every transfer takes.
+ */
+
+export { type RandomSource, SecretBytes } from "./crypto/secret.ts"
+export type { PrivateMetadata } from "./envelope/private-metadata.ts"
+export {
+  DeniedError,
+  IntegrityError,
+  InterruptedError,
+  KeyMissingError,
+  LocalIoError,
+  NotFoundError,
+  PartialError,
+  PreconditionError,
+  S3epError,
+  type S3epErrorOptions,
+  type TransientCause,
+  UnavailableError,
+  UnsupportedError,
+  UsageError,
+} from "./errors.ts"
+export { aesFingerprint, aesKek } from "./keys/aes.ts"
+export { type BrokenKey, KeyDirectory, type NamedKey } from "./keys/directory.ts"
+export type { Kek, KeySet, Recipient } from "./keys/kek.ts"
+export { type KeySetRequest, type KeySources, openKeySet } from "./keys/keyset.ts"
+export { passphraseKek } from "./keys/passphrase.ts"
+export { systemRandom } from "./keys/random.ts"
+export { type RetryDependencies, type RetryEvent, type RetryPolicy, withRetry } from "./store/retry.ts"
+export { createS3Store, type S3StoreOptions } from "./store/s3.ts"
+export type * from "./store/store.ts"
+export type { Clock, ProgressEvent, TransferContext } from "./transfer/context.ts"
+export { type DownloadRequest, type DownloadResult, downloadFile } from "./transfer/download.ts"
+export { downloadStream, type StreamRequest as DownloadStreamRequest } from "./transfer/download-stream.ts"
+export {
+  type DownloadTreeItem,
+  type DownloadTreeRequest,
+  type DownloadTreeResult,
+  downloadTree,
+} from "./transfer/download-tree.ts"
+export { type Inspection, inspectObject } from "./transfer/inspect.ts"
+export { type Listed, type ListRequest, listObjects } from "./transfer/list.ts"
+export {
+  decryptFile,
+  decryptStream,
+  type EncryptOptions,
+  encryptFile,
+  encryptStream,
+  type LocalContext,
+  type LocalRequest,
+  type LocalResult,
+} from "./transfer/local.ts"
+export { uploadFile } from "./transfer/upload.ts"
+export type { UploadOptions, UploadRequest, UploadResult } from "./transfer/upload-request.ts"
+export { type StreamRequest as UploadStreamRequest, uploadStream } from "./transfer/upload-stream.ts"
+export { type VerifyRequest, type VerifyResult, verifyObject } from "./transfer/verify.ts"
