@@ -117,7 +117,7 @@ describe("this test itself", () => {
     ],
     ['export * from "./a.ts"', [{ specifier: "./a.ts", kind: "static" }]],
     ['export type { A } from "./a.ts"', [{ specifier: "./a.ts", kind: "type" }]],
-    ['const a = await import("./a.ts")', [{ specifier: "./a.ts", kind: "static" }]],
+    ['const a = await import("./a.ts")', [{ specifier: "./a.ts", kind: "dynamic" }]],
     ['type A = import("./a.ts").A', [{ specifier: "./a.ts", kind: "dynamic" }]],
     ['// import { a } from "./a.ts"\n/* import "b" */', []],
   ])("sees the imports of %j", (text, expected) => {
