@@ -108,7 +108,7 @@ complete -c s3ep -n '__s3ep_at \'put\'' -s h -l help -d 'print help'
 complete -c s3ep -n '__s3ep_at \'put\'' -F
 complete -c s3ep -n '__s3ep_at \'get\'' -l range -r -f -d 'only these bytes of the plaintext: FIRST-LAST, FIRST- or -COUNT, as in HTTP'
 complete -c s3ep -n '__s3ep_at \'get\'' -l no-clobber -d 'fail with status 8 if the file exists, instead of replacing it'
-complete -c s3ep -n '__s3ep_at \'get\'' -l skip-existing -d 'leave alone files that have the same size and time already'
+complete -c s3ep -n '__s3ep_at \'get\'' -l skip-existing -d 'leave alone files that exist'
 complete -c s3ep -n '__s3ep_at \'get\'' -l no-preserve -d 'do not restore the time and mode of the original'
 complete -c s3ep -n '__s3ep_at \'get\'' -l version-id -r -f -d 'this version of the object'
 complete -c s3ep -n '__s3ep_at \'get\'' -s n -l dry-run -d 'say what would be done, and do nothing'
