@@ -152,12 +152,14 @@ async function goOn(
       const salts = saltsOf(claim)
       if (claim.window < 0 || claim.window >= windows.count || done.has(claim.window) || !salts) continue
       const window = windows.at(claim.window)
-      const complete = [...segmentsBeginningIn(layout, window)].every((segment) => salts.has(segment))
-      if (!complete) continue
+      const begun = [...segmentsBeginningIn(layout, window)].map(
+        (segment) => [segment, salts.get(segment)] as const,
+      )
+      if (begun.some(([, salt]) => !salt)) continue
       const { plaintextStart, plaintextBytes } = window
       const crc = await crcOfFile(file, plaintextStart, plaintextBytes, context.signal)
       if (crc !== claim.crc32) continue
-      for (const [segmentIndex, salt] of salts) opener.keepSalt(segmentIndex, salt)
+      for (const [segmentIndex, salt] of begun) if (salt) opener.keepSalt(segmentIndex, salt)
       done.add(claim.window)
       doneBytes += plaintextBytes
     }

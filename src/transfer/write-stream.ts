@@ -11,9 +11,10 @@ export async function writeInOrder(path: string, pieces: AsyncIterable<Uint8Arra
   const input = pieces[Symbol.asyncIterator]()
   let file: FileHandle | undefined
   try {
+    // At once, so that whoever reads a pipe learns of an end without bytes too.
+    file = await opened(path)
     for (let next = await input.next(); !next.done; next = await input.next()) {
       try {
-        file ??= await open(path, constants.O_WRONLY)
         for (let left = next.value; left.length > 0; ) {
           const { bytesWritten } = await file.write(left)
           left = left.subarray(bytesWritten)
@@ -25,5 +26,13 @@ export async function writeInOrder(path: string, pieces: AsyncIterable<Uint8Arra
   } finally {
     await input.return?.()
     await file?.close()
+  }
+}
+
+async function opened(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, constants.O_WRONLY)
+  } catch (error) {
+    throw localError("write", path, error)
   }
 }

@@ -1,8 +1,11 @@
+import { execFileSync } from "node:child_process"
 import { createHash } from "node:crypto"
 import { chmod, mkdir, readdir, readFile, rename, stat, symlink, utimes, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { describe, expect, test } from "vitest"
+import { layoutOfPlaintext } from "../../../src/agcm/layout.ts"
 import {
+  DeniedError,
   IntegrityError,
   InterruptedError,
   KeyMissingError,
@@ -12,6 +15,7 @@ import {
 } from "../../../src/errors.ts"
 import type { GetOptions, ObjectStore } from "../../../src/store/store.ts"
 import { downloadFile } from "../../../src/transfer/download.ts"
+import { windowsAtOnce } from "../../../src/transfer/download-windows.ts"
 import { faulty } from "../../support/faults.ts"
 import {
   geometry,
@@ -457,8 +461,52 @@ test("the wrong key leaves nothing", async () => {
   await expectNothingBut(site)
 })
 
+test("an object that claims to be enormous costs no more than what arrives", async () => {
+  const site = await makeSite()
+  await putSealed(site.store, address.key, plaintextOf(LARGE))
+  const { ciphertextBytes } = layoutOfPlaintext(3 * 1024 ** 4, geometry)
+  let sent = 0
+  const store = Object.create(site.store, {
+    endpoint: { value: "memory:" },
+    get: {
+      value: async (where: typeof address, { range, ...options }: GetOptions) => {
+        const { info, body } = await site.store.get(where, options)
+        const start = range?.start ?? 0
+        const counted = async function* () {
+          for await (const slice of body) {
+            sent += slice.length
+            yield slice
+          }
+          for (;;) yield new Uint8Array(5000)
+        }
+        const held = { start, end: Math.min(range?.end ?? ciphertextBytes, ciphertextBytes) }
+        return { info: { ...info, bytes: ciphertextBytes }, range: held, body: counted() }
+      },
+    },
+  })
+  await expect(downloadFile(site.with({ store }), { address, target: site.target })).rejects.toThrow(
+    IntegrityError,
+  )
+  expect(sent).toBeLessThan(10 * LARGE)
+  await expectNothingBut(site)
+})
+
+test("a pipe gets the bytes in order, and an end even if there are none", async () => {
+  const site = await makeSite()
+  const target = join(site.directory, "pipe")
+  execFileSync("mkfifo", [target])
+  for (const bytes of [LARGE, 0]) {
+    await putSealed(site.store, address.key, plaintextOf(bytes))
+    const [read] = await Promise.all([
+      readFile(target),
+      downloadFile(site.context, { address, target, windowBytes }),
+    ])
+    expect(new Uint8Array(read)).toEqual(plaintextOf(bytes))
+  }
+  expect((await stat(target)).isFIFO()).toBe(true)
+})
+
 test("the key of a version is not needed where only the current one may be read", async () => {
-  const { DeniedError } = await import("../../../src/errors.ts")
   const site = await makeSite({ versioned: true })
   await putSealed(site.store, address.key, plaintextOf(LARGE))
   const store = Object.create(site.store, {
@@ -479,8 +527,6 @@ test("the key of a version is not needed where only the current one may be read"
 })
 
 test("large chunks lower how many are fetched at once", async () => {
-  const { windowsAtOnce } = await import("../../../src/transfer/download-windows.ts")
-  const { layoutOfPlaintext } = await import("../../../src/agcm/layout.ts")
   const layout = (chunkBytes: number) => layoutOfPlaintext(10 ** 9, { ...geometry, chunkBytes })
   expect(windowsAtOnce(layout(65_536), 8)).toBe(8)
   expect(windowsAtOnce(layout(16 * 1024 ** 2), 8)).toBe(2)
