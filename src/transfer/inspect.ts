@@ -141,7 +141,7 @@ export async function openObject(
  * @throws {NotEncryptedError} if it has none; {IntegrityError} if it is damaged, or of a format that this version
  * does not know.
  */
-export function envelopeOf(info: ObjectInfo, address: ObjectAddress): Envelope {
+function envelopeOf(info: ObjectInfo, address: ObjectAddress): Envelope {
   const envelope = fromUserMetadata(info.metadata)
   if (!envelope) throw new NotEncryptedError(address)
   return envelope

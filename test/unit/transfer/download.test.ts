@@ -83,6 +83,21 @@ describe("an interrupted download goes on", () => {
     })
   })
 
+  test.each(calls)("at request %i, with windows that wait for another one's header", async (call) => {
+    for (const moment of ["before", "after", "during"] as const) {
+      const site = await makeSite()
+      await putSealed(site.store, address.key, plaintextOf(LARGE), {
+        geometry: { chunkBytes: 4096, chunksPerSegment: 20 },
+      })
+      const request = { address, target: site.target, windowBytes, concurrency: 4 }
+      const context = site.with({ store: faulty(site.store, { call, moment, operation: "get" }) })
+      await expect(downloadFile(context, request)).rejects.toThrow(UnavailableError)
+      await downloadFile(site.context, request)
+      expect(new Uint8Array(await readFile(site.target))).toEqual(plaintextOf(LARGE))
+      await expectNothingBut(site, "file")
+    }
+  })
+
   test("and fetches only what is missing", async () => {
     const site = await makeSite()
     await broken(site, 4)
