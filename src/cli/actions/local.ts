@@ -10,6 +10,7 @@ import {
   type LocalRequest,
   type LocalResult,
 } from "../../transfer/local.ts"
+import { named } from "../../transfer/naming.ts"
 import { existsAlready, lstatIfAny } from "../../transfer/replace.ts"
 import { openSource } from "../../transfer/source.ts"
 import { parsePlace } from "../address.ts"
@@ -97,7 +98,9 @@ async function transform(
   if (dryRun) return plan(session, { from, to, source, dest, clobber }, direction.verb)
   const context = await session.local(direction.verb === "encrypt" ? "write" : "read")
   if (to === null) output.reserveStdout()
-  const result = await deliver(session, context, direction, { from, to, source, clobber })
+  const result = await deliver(session, context, direction, { from, to, source, clobber }).catch((error) => {
+    throw named(error, direction.verb, source === "-" ? "standard input" : source)
+  })
   const line = { type: direction.done, source, target: result.target, bytes: result.bytes }
   if (to !== null || output.json) {
     output.report(line, ({ type, source, target, bytes }) => {
