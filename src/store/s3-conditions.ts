@@ -57,7 +57,7 @@ export class S3Conditions {
   }
 
   async #honoured(feature: Feature, bucket: string, signal: AbortSignal | undefined): Promise<boolean> {
-    const known = await this.#dialect.offers(feature, bucket)
+    const known = await this.#dialect.offers(feature)
     if (known !== undefined) return known
     const probe = this.#probes.get(feature) ?? this.#probe(feature, bucket, signal)
     this.#probes.set(feature, probe)

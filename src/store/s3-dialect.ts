@@ -22,33 +22,24 @@ export class S3Dialect {
     this.#file = new DialectFile(session.options.dialectFile, session.options.now ?? Date.now)
   }
 
-  /** The service, by the user's word, its host, what is remembered or how it answers. */
-  async profile(bucket: string, options: CallOptions = {}): Promise<ServiceProfile> {
-    const { session } = { session: this.#session }
-    const told = session.options.service ?? serviceOfEndpoint(session.customEndpoint)
-    if (told) return serviceProfile(told)
-    const remembered = await this.#load()
-    if (remembered.service) return serviceProfile(remembered.service)
-    if (!session.answered) await this.#ask(bucket, options)
-    const service = serviceOfHeaders(session.answered ?? {}) ?? "generic"
-    await this.#save({ ...(await this.#load()), service })
-    return serviceProfile(service)
-  }
-
   async limits(bucket: string, options: CallOptions = {}): Promise<StoreLimits> {
-    const { limits } = await this.profile(bucket, options)
+    if (!(await this.#profile())) await this.#ask(bucket, options)
+    const { limits } = (await this.#profile()) ?? serviceProfile("generic")
     return {
       ...limits,
-      conditionalPut: (await this.offers("put-if-none-match", bucket)) ?? false,
-      conditionalComplete: (await this.offers("complete-if-none-match", bucket)) ?? false,
-      trailers: (await this.offers("trailers", bucket)) ?? false,
+      conditionalPut: (await this.offers("put-if-none-match")) ?? false,
+      conditionalComplete: (await this.offers("complete-if-none-match")) ?? false,
+      trailers: (await this.offers("trailers")) ?? false,
     }
   }
 
-  /** Whether the endpoint does this; undefined if nobody knows yet. What was found out wins over the profile. */
-  async offers(feature: Feature, bucket: string): Promise<boolean | undefined> {
+  /**
+   * Whether the endpoint does this; undefined if nobody knows yet. What was found out wins over the profile.
+   * Nothing is sent to find out.
+   */
+  async offers(feature: Feature): Promise<boolean | undefined> {
     const { features } = await this.#load()
-    return features[feature] ?? (await this.profile(bucket)).features[feature]
+    return features[feature] ?? (await this.#profile())?.features[feature]
   }
 
   /** Remembers an answer, here and in the file. */
@@ -56,6 +47,19 @@ export class S3Dialect {
     const dialect = await this.#load()
     if (dialect.features[feature] === answer) return
     await this.#save({ ...dialect, features: { ...dialect.features, [feature]: answer } })
+  }
+
+  /** The service, by the user's word, its host, what is remembered or how it answered; null before any answer. */
+  async #profile(): Promise<ServiceProfile | null> {
+    const session = this.#session
+    const told = session.options.service ?? serviceOfEndpoint(session.customEndpoint)
+    if (told) return serviceProfile(told)
+    const remembered = await this.#load()
+    if (remembered.service) return serviceProfile(remembered.service)
+    if (!session.answered) return null
+    const service = serviceOfHeaders(session.answered) ?? "generic"
+    await this.#save({ ...remembered, service })
+    return serviceProfile(service)
   }
 
   async #ask(bucket: string, { signal }: CallOptions): Promise<void> {

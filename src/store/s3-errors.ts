@@ -209,7 +209,9 @@ function transient(failure: Failure, message: string, cause: unknown): S3epError
   const { code, status } = failure
   const seconds = Number(failure.headers["retry-after"])
   const retryAfterSeconds = Number.isFinite(seconds) && seconds >= 0 ? seconds : undefined
-  if (throttledCodes.test(code) || status === 429 || status === 503) {
+  // The SDK gives errors within an answer of 200 the status 503, whatever they are.
+  const busy = status === 429 || (status === 503 && code !== "InternalError")
+  if (throttledCodes.test(code) || busy) {
     return new UnavailableError(message, { cause, transient: "throttled", retryAfterSeconds })
   }
   // A body that arrived damaged, or not at all, is the network's doing: the same bytes may pass next time.

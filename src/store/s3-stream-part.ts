@@ -30,7 +30,7 @@ export async function streamPart(
   options: PartOptions,
 ): Promise<UploadedPart> {
   const choice = options.checksum ?? "auto"
-  const trailing = choice !== "none" && (await context.dialect.offers("trailers", address.bucket)) === true
+  const trailing = choice !== "none" && (await context.dialect.offers("trailers")) === true
   const compare = choice !== "none" && !trailing && options.customerKey === undefined
   const tally = new Tally(bytes, compare, options.onSent)
   const failed = new AbortController()

@@ -46,7 +46,7 @@ export async function createUpload(
   const action = `start an upload of s3://${address.bucket}/${address.key}`
   const sending: Sending = { action, bucket: address.bucket, about: "object", signal: options.signal }
   const choice = checksumFor(settings, options.checksum)
-  const output = await withChecksum(context, address.bucket, choice, (sendChecksum) =>
+  const output = await withChecksum(context, choice, (sendChecksum) =>
     context.session.run(sending, (client, http) =>
       client.send(
         new CreateMultipartUploadCommand({
@@ -91,7 +91,7 @@ export async function uploadPart(
   const choice = options.checksum ?? "auto"
   let sent = 0
   const onSent = options.onSent && counted(options.onSent, (bytes) => (sent += bytes))
-  return withChecksum(context, address.bucket, choice, (sendChecksum) =>
+  return withChecksum(context, choice, (sendChecksum) =>
     context.session.run(partSending(address, partNumber, options.signal), async (client, http) => {
       if (sent > 0) onSent?.(-sent)
       const { Body, ContentLength, checksum } = payload(body, choice, { sendChecksum, onSent })
@@ -155,7 +155,7 @@ export async function completeUpload(
     // RGW 16 completes without saying the ETag.
     return etag === "" ? headObject(context.session, address, { ...options, versionId }) : { etag, versionId }
   }
-  const checksums = await checksumsInput(context, address.bucket, parts, options.checksum ?? "auto")
+  const checksums = await checksumsInput(context, parts, options.checksum ?? "auto")
   if (!checksums) return stored(await complete({}))
   try {
     return stored(await complete(checksums))
@@ -173,11 +173,10 @@ export async function completeUpload(
 /** What Complete may carry of the parts' checksums, or null if the service does not keep any. */
 async function checksumsInput(
   { dialect }: S3Context,
-  bucket: string,
   parts: readonly UploadedPart[],
   choice: ChecksumChoice,
 ): Promise<Partial<CompleteMultipartUploadCommandInput> | null> {
-  if (choice === "none" || (await dialect.offers("full-object", bucket)) !== true) return null
+  if (choice === "none" || (await dialect.offers("full-object")) !== true) return null
   const values = parts.flatMap(({ checksum, bytes }) => (checksum ? [{ ...checksum, bytes }] : []))
   if (values.length !== parts.length) return null
   const listed = (name: "ChecksumCRC32" | "ChecksumSHA256") => ({

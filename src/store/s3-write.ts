@@ -37,7 +37,7 @@ export async function putObject(
   })
   const sending = writing(address, signal)
   const choice = checksumFor(settings, options.checksum)
-  const output = await withChecksum(context, address.bucket, choice, (sendChecksum) =>
+  const output = await withChecksum(context, choice, (sendChecksum) =>
     context.session.run(sending, (client, http) => {
       const { Body, ContentLength } = payload(body, choice, { sendChecksum })
       const input = {
@@ -94,11 +94,10 @@ export function checksumFor(settings: ObjectSettings, choice: ChecksumChoice | u
  */
 export async function withChecksum<T>(
   { session, dialect }: S3Context,
-  bucket: string,
   choice: ChecksumChoice,
   send: (sendChecksum: boolean) => Promise<T>,
 ): Promise<T> {
-  if (choice === "none" || (await dialect.offers("checksum", bucket)) === false) return send(false)
+  if (choice === "none" || (await dialect.offers("checksum")) === false) return send(false)
   try {
     return await send(true)
   } catch (error) {
@@ -123,7 +122,7 @@ export async function checkEncryption(
   address: ObjectAddress,
   { encryption }: ObjectSettings,
 ): Promise<void> {
-  if (encryption?.kind !== "sse-c" || (await dialect.offers("sse-c", address.bucket)) !== false) return
+  if (encryption?.kind !== "sse-c" || (await dialect.offers("sse-c")) !== false) return
   const message = `cannot write s3://${address.bucket}/${address.key}: ${session.endpoint} ignores customer-provided keys`
   throw new UnsupportedError(message, { feature: "sse-c", hint: "leave out the customer's key (SSE-C)" })
 }

@@ -137,7 +137,8 @@ describe("what each answer means", () => {
     [{ status: 500, code: "InternalError" }, "UnavailableError", { transient: "server" }],
     [{ status: 502 }, "UnavailableError", { transient: "server" }],
     // Complete may answer 200 and then change its mind.
-    [{ status: 200, code: "InternalError" }, "UnavailableError", { transient: "server" }],
+    [{ status: 503, code: "InternalError" }, "UnavailableError", { transient: "server" }],
+    [{ status: 503 }, "UnavailableError", { transient: "throttled" }],
     [{ status: 200, code: "SlowDown" }, "UnavailableError", { transient: "throttled" }],
     [{ status: 400, code: "BadDigest" }, "UnavailableError", { transient: "network" }],
     [{ status: 400, code: "RequestTimeout" }, "UnavailableError", { transient: "network" }],
