@@ -66,7 +66,7 @@ function refuseMisplaced(name: SettingName, where: string, file: ConfigFile, inP
   if (files === "top" && inProfile) throw new UsageError(`${where}: cannot be set inside a profile`)
   if (files === "trusted" && file.trust === "project") {
     throw new UsageError(
-      `${where}: refused, since it would run a command because a file lies in a directory`,
+      `${where}: refused, since a file found because it lies in a directory must not choose keys or run commands`,
       {
         hint: `move it to your user config, set ${settings[name].variable}, or name the file: --config ${file.path}`,
       },

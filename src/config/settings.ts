@@ -24,7 +24,7 @@ export interface Setting<T, Default extends T | undefined = T | undefined> {
   readonly foreign?: readonly ForeignVariable[]
   /**
    * Which config files may hold it. `trusted`: the user's own and the one named with `--config`, not one that was
-   * found because it lies in a directory. `top`: any, outside `profiles`. `none`: no file at all.
+   * found because it lies in a directory: whoever wrote that one must not choose our keys or run commands. `top`: any, outside `profiles`. `none`: no file at all.
    */
   readonly files: "any" | "trusted" | "top" | "none"
   /** Shown masked, and never repeated in an error. */
@@ -154,7 +154,7 @@ export const settings = {
     help: "file with a KEK: 32 bytes raw, in hex or in base64",
     option: "--kek-file",
     variable: "S3EP_KEK_FILE",
-    files: "any",
+    files: "trusted",
   }),
   kekCommand: optional({
     kind: text("COMMAND", "a command that prints a key"),
@@ -168,7 +168,7 @@ export const settings = {
     help: "file with a passphrase",
     option: "--passphrase-file",
     variable: "S3EP_PASSPHRASE_FILE",
-    files: "any",
+    files: "trusted",
   }),
   passphraseCommand: optional({
     kind: text("COMMAND", "a command that prints a passphrase"),
@@ -251,7 +251,7 @@ export const settings = {
     kind: path("DIRECTORY"),
     help: "where the keys of this machine are kept",
     variable: "S3EP_KEYS_DIRECTORY",
-    files: "any",
+    files: "trusted",
     default: ({ config }) => join(config, "keys"),
   }),
   stateDirectory: defaulted({

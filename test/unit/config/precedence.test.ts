@@ -136,10 +136,10 @@ test("a config file named with --config or S3EP_CONFIG replaces both others", as
 
 test("paths are relative to where they are written", async () => {
   const { home, project, write, resolve } = await configHome()
-  await write("work/.s3eprc", "kekFile: keys/shared.key\n")
+  await write("work/.s3eprc", "sseCKeyFile: keys/shared.key\n")
   await write(".config/s3ep/config.yaml", "passphraseFile: pass\nstateDirectory: ~/state\n")
   const { values } = await resolve({ env: { S3EP_KEYS_DIRECTORY: "keys" } })
-  expect(values.kekFile).toBe(join(home, "work/keys/shared.key"))
+  expect(values.sseCKeyFile).toBe(join(home, "work/keys/shared.key"))
   expect(values.passphraseFile).toBe(join(home, ".config/s3ep/pass"))
   expect(values.stateDirectory).toBe(join(home, "state"))
   expect(values.keysDirectory).toBe(join(project, "keys"))

