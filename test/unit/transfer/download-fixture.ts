@@ -46,6 +46,7 @@ export interface Sealing {
   readonly geometry?: { chunkBytes: number; chunksPerSegment: number }
   readonly privateMetadata?: PrivateMetadata
   readonly kek?: Kek
+  readonly bind?: "key" | "none"
 }
 
 /** Put an object into the store as an upload does. */
@@ -65,7 +66,7 @@ export async function putSealed(
   }
   const envelope = await createEnvelope({
     dek,
-    bind: "key",
+    bind: sealing.bind ?? "key",
     objectKey: key,
     writers: [sealing.kek ?? kekOf(1)],
     privateMetadata: sealing.privateMetadata,

@@ -54,6 +54,13 @@ describe("inspecting an object", () => {
     site.store.tamper(address.key, (data) => data.subarray(0, 100))
     await expect(inspectObject(site.context, address)).rejects.toThrow("too short")
   })
+
+  test("refuses the envelope of a local file, which would open under any key", async () => {
+    const site = await makeSite()
+    await putSealed(site.store, address.key, plaintextOf(10), { bind: "none" })
+    await expect(inspectObject(site.context, address)).rejects.toThrow(IntegrityError)
+    await expect(verifyObject(site.context, { address })).rejects.toThrow("bound to no key")
+  })
 })
 
 describe("verifying an object", () => {

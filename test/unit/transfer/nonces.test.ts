@@ -12,7 +12,15 @@ const BYTES = 5 * PART + 100
 const CHUNKS = 21
 
 /** One run of the program: where its store fails, whether a retry hides that, whether the file changed before. */
-const run = fc.record({
+interface Run {
+  readonly call: number
+  readonly moment: "before" | "after"
+  readonly retried: boolean
+  readonly changed: boolean
+  readonly concurrency: number
+}
+
+const run: fc.Arbitrary<Run> = fc.record({
   call: fc.integer({ min: 1, max: 10 }),
   moment: fc.constantFrom("before" as const, "after" as const),
   retried: fc.boolean(),
@@ -24,7 +32,7 @@ function retrying(store: ObjectStore): ObjectStore {
   return withRetry(store, { delay: async () => undefined, random: () => 0.5, onRetry: () => undefined })
 }
 
-async function uploadThrough(site: Site, path: string, runs: fc.TypeOf<typeof run>[]): Promise<Uint8Array> {
+async function uploadThrough(site: Site, path: string, runs: readonly Run[]): Promise<Uint8Array> {
   let content = noise(BYTES)
   await writeFile(path, content)
   for (const [index, { call, moment, retried, changed, concurrency }] of runs.entries()) {
