@@ -19,6 +19,10 @@ export function journalPath(stateDirectory: string, id: string): string {
   return join(uploadsDirectory(stateDirectory), `${id}.jsonl`)
 }
 
+export function lockPath(stateDirectory: string, id: string): string {
+  return join(uploadsDirectory(stateDirectory), `${id}.lock`)
+}
+
 /** A journal being written: lines are appended through one handle, in the order they were asked for. */
 export class Journal {
   readonly path: string

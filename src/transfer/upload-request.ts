@@ -28,6 +28,11 @@ export interface UploadRequest extends UploadOptions {
   readonly path: string
   /** Whether to go on with an unfinished upload, which is given up otherwise; true if not given. */
   readonly resume?: boolean | undefined
+  /**
+   * Whether to go on with whatever keys the unfinished upload was encrypted to, rather than start over for those that
+   * write now. If it has to start over all the same, the keys must be the same ones.
+   */
+  readonly keepRecipients?: boolean | undefined
 }
 
 export interface UploadResult {

@@ -1,7 +1,7 @@
 import { base64, u32be } from "../bytes.ts"
 import type { SecretBytes } from "../crypto/secret.ts"
 import { openEnvelope } from "../envelope/envelope.ts"
-import { IntegrityError, KeyMissingError, NotFoundError } from "../errors.ts"
+import { IntegrityError, KeyMissingError, NotFoundError, PreconditionError } from "../errors.ts"
 import type { ListedPart, StoredObject } from "../store/store.ts"
 import { giveUp } from "./complete.ts"
 import { Journal, journalId, removeJournal } from "./journal.ts"
@@ -105,10 +105,10 @@ function objectionTo(job: UploadJob, head: JournalHead): string | null {
   if (contradicts(request, head.geometry)) return "it was cut into parts of another size"
   if (!sameSettings(head.settings, storeSettings(request.settings))) return "it has other settings"
   if ((head.checksum ?? "auto") !== (request.checksum ?? "auto")) return "it has other checksums"
-  return sameReaders(job, head) ? null : "it is encrypted to other keys"
+  return request.keepRecipients || sameRecipients(job, head) ? null : "it is encrypted to other keys"
 }
 
-function sameReaders({ context }: UploadJob, { envelope }: JournalHead): boolean {
+function sameRecipients({ context }: UploadJob, { envelope }: JournalHead): boolean {
   const { writers } = context.keys
   const { recipients } = envelope
   // By what they match, not by id: a passphrase has another id for each salt.
@@ -125,6 +125,11 @@ async function startOver(
   why: string,
 ): Promise<Earlier> {
   const uri = objectUri(job.request.address)
+  if (job.request.keepRecipients && head && !sameRecipients(job, head)) {
+    throw new PreconditionError(`cannot go on with the upload of ${uri}: ${why}`, {
+      hint: "it would start over, for other keys than it began with: put the file again, with the keys it is meant for",
+    })
+  }
   job.context.onProgress({ type: "notice", message: `the upload of ${uri} starts over: ${why}` })
   if (head?.endpoint === job.context.store.endpoint) {
     const { bucket, key, requesterPays } = head

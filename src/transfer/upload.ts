@@ -1,10 +1,9 @@
-import { join } from "node:path"
 import { placeOfSegment } from "../agcm/layout.ts"
 import { NotFoundError, PreconditionError } from "../errors.ts"
 import type { StoredObject } from "../store/store.ts"
 import { completeUpload, giveUp } from "./complete.ts"
 import type { TransferContext } from "./context.ts"
-import { journalId, journalPath, removeJournal, uploadsDirectory } from "./journal.ts"
+import { journalId, journalPath, lockPath as lockPathOf, removeJournal } from "./journal.ts"
 import { loadJournal } from "./journal-lines.ts"
 import { acquireLock } from "./lock.ts"
 import { objectUri } from "./naming.ts"
@@ -47,7 +46,7 @@ export async function uploadFile(
     const path = journalPath(context.stateDirectory, id)
     const result =
       plan.multipart || (await loadJournal(path))
-        ? await uploadLocked(job, plan, path, join(uploadsDirectory(context.stateDirectory), `${id}.lock`))
+        ? await uploadLocked(job, plan, path, lockPathOf(context.stateDirectory, id))
         : await putWhole(started(job, plan, 0), plan.layout)
     context.onProgress({ type: "finished", item: job.item })
     return result
