@@ -95,7 +95,8 @@ export class Meter {
     const again = this.#items.get(item)
     if (again) this.#forget(again)
     else this.#begun++
-    this.#items.set(item, { bytes, parts, doneBytes, doneParts: 0 })
+    const doneParts = bytes && parts ? Math.floor((doneBytes / bytes) * parts) : 0
+    this.#items.set(item, { bytes, parts, doneBytes, doneParts })
     this.#doneBytes += doneBytes
     if (this.#totalBytes !== undefined) {
       this.#totalBytes = bytes === undefined ? undefined : this.#totalBytes + bytes

@@ -1,3 +1,4 @@
+import { join, relative } from "node:path"
 import { forEachConcurrent } from "../../transfer/concurrent.ts"
 import type { TransferContext } from "../../transfer/context.ts"
 import { objectUri } from "../../transfer/naming.ts"
@@ -6,11 +7,12 @@ import { BUFFER_BUDGET_BYTES } from "../../transfer/plan.ts"
 import { openSource } from "../../transfer/source.ts"
 import { uploadFile } from "../../transfer/upload.ts"
 import type { UploadOptions } from "../../transfer/upload-request.ts"
+import { type UploadTreeItem, uploadTree } from "../../transfer/upload-tree.ts"
 import { Batch } from "../batch.ts"
 import type { Session } from "../session.ts"
 import { readWriteOptions } from "../write-options.ts"
-import { type PutItem, type PutOptions, refuseExisting } from "./put.ts"
-import { plannedStore, stored } from "./stored.ts"
+import { exists, type PutItem, type PutOptions, refuseExisting } from "./put.ts"
+import { leftAlone, plannedStore, stored } from "./stored.ts"
 
 /** Of several sources; the parts of each go in parallel anyway. */
 const FILES_AT_ONCE = 4
@@ -31,6 +33,9 @@ export async function putFiles(
   await forEachConcurrent(items, FILES_AT_ONCE, async (item) => {
     if (item.kind === "file") await batch.run(item.source, () => one(item))
   })
+  for (const tree of items.filter(({ kind }) => kind === "tree")) {
+    await putTree(session, context, tree, options, wishes, batch)
+  }
   batch.finish()
 }
 
@@ -42,6 +47,11 @@ async function putFile(
   wishes: Omit<UploadOptions, "address">,
   memory: PartMemory,
 ): Promise<void> {
+  const uri = objectUri(address)
+  if (options.skipExisting && (await exists(context, address))) {
+    leftAlone(session, source, uri, "it is stored already")
+    return
+  }
   if (!options.dryRun) {
     const result = await uploadFile(context, { ...wishes, path, address, item: source }, memory)
     stored(session, source, result)
@@ -49,5 +59,30 @@ async function putFile(
   }
   await using file = await openSource(path)
   await refuseExisting(context, address, options)
-  plannedStore(session, { source, uri: objectUri(address), bytes: file.bytes })
+  plannedStore(session, { source, uri, bytes: file.bytes })
+}
+
+async function putTree(
+  session: Session,
+  context: TransferContext,
+  { source, path: root, address }: PutItem,
+  { include, exclude, skipExisting, dryRun }: PutOptions,
+  { concurrency: partConcurrency, ...wishes }: Omit<UploadOptions, "address">,
+  batch: Batch,
+): Promise<void> {
+  const { bucket, key: prefix } = address
+  const { symlinks } = session.settings
+  const filters = { include, exclude, symlinks, skipExisting, dryRun }
+  const onItem = ({ path, address, result, error, outcome, why, bytes }: UploadTreeItem): void => {
+    const shown = join(source, relative(root, path))
+    if (error) {
+      batch.failed(shown, error)
+      return
+    }
+    batch.succeeded()
+    if (result) stored(session, shown, result)
+    else if (outcome === "planned") plannedStore(session, { source: shown, uri: objectUri(address), bytes })
+    else leftAlone(session, shown, objectUri(address), why ?? "")
+  }
+  await uploadTree(context, { ...wishes, ...filters, root, bucket, prefix, partConcurrency, onItem })
 }

@@ -101,18 +101,22 @@ async function putStream(
 
 /** @throws {PreconditionError} for a dry run, if the object exists and is to stay. */
 export async function refuseExisting(
-  { store, signal }: TransferContext,
+  context: TransferContext,
   address: ObjectAddress,
   options: WriteOptions,
 ): Promise<void> {
-  if (!mustBeNew(options)) return
+  if (!mustBeNew(options) || !(await exists(context, address))) return
+  throw new PreconditionError(`${objectUri(address)} exists`)
+}
+
+export async function exists({ store, signal }: TransferContext, address: ObjectAddress): Promise<boolean> {
   try {
     await store.head(address, { signal })
+    return true
   } catch (error) {
-    if (error instanceof NotFoundError && error.what === "object") return
+    if (error instanceof NotFoundError && error.what === "object") return false
     throw error
   }
-  throw new PreconditionError(`${objectUri(address)} exists`)
 }
 
 async function itemsOf(

@@ -82,7 +82,10 @@ function resumeCommand(invoke: Invoke): Command {
 function abortCommand(invoke: Invoke): Command {
   const command = new Command("abort")
     .description("Give up uploads: the store drops their parts, and the journals are removed.")
-    .argument("<ids...>", "ids, or unambiguous beginnings of them, as `mp-upload list` shows")
+    .argument(
+      "<ids...>",
+      "ids as `mp-upload list` shows; s3://BUCKET too, to find those that others began there",
+    )
   addDryRun(command)
   command.action((ids: string[]) =>
     invoke(command, async (session) => {

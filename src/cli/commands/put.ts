@@ -23,7 +23,7 @@ export function putCommand(invoke: Invoke): Command {
       "run the rest of the line and store what it prints; nothing is stored if it fails",
     )
     .option("--expected-size <SIZE>", "about how much standard input will hold, when it is over 150 GiB")
-    .option("--skip-existing", "leave alone what is stored already with the same size and time")
+    .option("--skip-existing", "leave alone files whose key is in the bucket already")
   addDryRun(command)
   addTreeOptions(command)
   addSettings(command, "Trees:", ["symlinks"])
