@@ -52,7 +52,7 @@ export class S3Dialect {
   /** The service, by the user's word, its host, what is remembered or how it answered; null before any answer. */
   async #profile(): Promise<ServiceProfile | null> {
     const session = this.#session
-    const told = session.options.service ?? serviceOfEndpoint(session.customEndpoint)
+    const told = session.options.service ?? serviceOfEndpoint(await session.customEndpoint())
     if (told) return serviceProfile(told)
     const remembered = await this.#load()
     if (remembered.service) return serviceProfile(remembered.service)

@@ -51,20 +51,20 @@ const SILENCE_MS = 180_000
 export class S3Session {
   readonly options: S3StoreOptions
   readonly endpoint: string
-  /** The endpoint asked for, by option or environment; undefined for Amazon's own. */
-  readonly customEndpoint: string | undefined
   /** Headers of the last answer, with names in lower case. */
   answered: Readonly<Record<string, string>> | undefined
   readonly #regions = new Map<string, string>()
   readonly #clients = new Map<string, Promise<S3Client>>()
   readonly #noticed = new Set<string>()
+  readonly #givenEndpoint: string | undefined
+  #configured: Promise<Configured> | undefined
   #handler: NodeHttpHandler | undefined
 
   constructor(options: S3StoreOptions) {
     this.options = options
-    this.customEndpoint =
+    this.#givenEndpoint =
       options.endpoint ?? (process.env["AWS_ENDPOINT_URL_S3"] || process.env["AWS_ENDPOINT_URL"] || undefined)
-    this.endpoint = withoutUser(this.customEndpoint ?? "https://s3.amazonaws.com")
+    this.endpoint = withoutUser(this.#givenEndpoint ?? "https://s3.amazonaws.com")
   }
 
   /**
@@ -106,17 +106,23 @@ export class S3Session {
   /** The client for a bucket's region; made on first use. */
   client(bucket: string): Promise<S3Client> {
     const region = this.#regions.get(bucket) ?? this.options.region ?? ""
-    const client = this.#clients.get(region) ?? this.create(region)
+    const client = this.#clients.get(region) ?? this.#create(region)
     this.#clients.set(region, client)
     return client
   }
 
-  /** Another client for a region, or for the configured one if it is ""; it shares the connections. */
-  async create(region: string, more: Partial<S3ClientConfig> = {}): Promise<S3Client> {
+  /** The endpoint asked for, by option, environment or AWS profile; undefined for Amazon's own. */
+  async customEndpoint(): Promise<string | undefined> {
+    return this.#givenEndpoint ?? (await this.#configuration()).endpoint
+  }
+
+  /** @param region - "" for the configured one. */
+  async #create(region: string): Promise<S3Client> {
     const { options } = this
-    const pathStyle = options.pathStyle ?? this.customEndpoint !== undefined
+    const endpoint = await this.customEndpoint()
+    const pathStyle = options.pathStyle ?? endpoint !== undefined
     const config: S3ClientConfig = {
-      region: region || (await configuredRegion(options.profile)),
+      region: region || (await this.#configuration()).region,
       forcePathStyle: pathStyle && !options.accelerate,
       useAccelerateEndpoint: options.accelerate ?? false,
       maxAttempts: 1,
@@ -124,14 +130,13 @@ export class S3Session {
       responseChecksumValidation: "WHEN_REQUIRED",
       // With the agents given below the SDK sends the body without waiting; the header would only confuse.
       expectContinueHeader: false,
-      requestHandler: this.handler(),
+      requestHandler: this.#connections(),
       // Or the SDK writes warnings to stderr.
       logger: silent,
-      ...(this.customEndpoint !== undefined && { endpoint: this.customEndpoint }),
+      ...(endpoint !== undefined && { endpoint }),
       ...(options.profile !== undefined && { profile: options.profile }),
       ...(options.credentials && { credentials: options.credentials }),
       ...(options.userAgent !== undefined && { customUserAgent: options.userAgent }),
-      ...more,
     }
     const client = new S3Client(config)
     addPayloadHeaders(client)
@@ -146,7 +151,12 @@ export class S3Session {
     return client
   }
 
-  handler(): NodeHttpHandler {
+  #configuration(): Promise<Configured> {
+    this.#configured ??= configured(this.options.profile)
+    return this.#configured
+  }
+
+  #connections(): NodeHttpHandler {
     const maxSockets = this.options.connections ?? 128
     const agent = { keepAlive: true, maxSockets, maxFreeSockets: maxSockets, noDelay: true }
     this.#handler ??= new NodeHttpHandler({
@@ -180,13 +190,19 @@ async function renewed(client: S3Client): Promise<boolean> {
   }
 }
 
-/** From AWS_REGION or the profile; S3-compatible services mostly take any, and AWS says where a bucket is. */
-async function configuredRegion(profile: string | undefined): Promise<string> {
+interface Configured {
+  readonly region: string
+  readonly endpoint: string | undefined
+}
+
+/** What the environment and the AWS profile say; the SDK finds and reads them. */
+async function configured(profile: string | undefined): Promise<Configured> {
   const client = new S3Client(profile === undefined ? {} : { profile })
   try {
-    return await client.config.region()
-  } catch {
-    return "us-east-1"
+    // S3-compatible services mostly take any region, and AWS says where a bucket is.
+    const region = await client.config.region().catch(() => "us-east-1")
+    const endpoint = await client.config.serviceConfiguredEndpoint?.().catch(() => undefined)
+    return { region, endpoint }
   } finally {
     client.destroy()
   }
