@@ -20,6 +20,16 @@ function fail(error) {
   process.exitCode = 1
 }
 
+/** The three standard ones, and the one a passphrase is to be read from. */
+function descriptorsToPass() {
+  const stdio = ["inherit", "inherit", "inherit"]
+  const option = process.argv.join("\0").match(/\0--passphrase-fd[=\0](\d+)(?:\0|$)/)
+  const descriptor = Number(option ? option[1] : process.env.S3EP_PASSPHRASE_FD || 0)
+  if (!(descriptor > 2 && descriptor < 1024)) return stdio
+  while (stdio.length < descriptor) stdio.push("ignore")
+  return stdio.concat("inherit")
+}
+
 /** Runs the same command line on the Node this checkout pins, and ends as that ends. */
 async function handOver() {
   const { existsSync, realpathSync } = await builtin("fs")
@@ -37,7 +47,7 @@ async function handOver() {
     process.exitCode = TOO_OLD_STATUS
     return
   }
-  const child = spawn(pinned, [script].concat(process.argv.slice(2)), { stdio: "inherit" })
+  const child = spawn(pinned, [script].concat(process.argv.slice(2)), { stdio: descriptorsToPass() })
   const forward = (signal) => child.kill(signal)
   for (const signal of FORWARDED_SIGNALS) process.on(signal, forward)
   // A terminal sends Ctrl-C to both of us; forwarded too it would count as the second one, which does not wait.

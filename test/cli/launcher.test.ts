@@ -28,6 +28,9 @@ export async function runProcess() {
     process.on("SIGTERM", () => { process.stdout.write("got SIGTERM"); process.exit(143) })
     process.stdout.write("ready")
     setInterval(() => {}, 1000)
+  } else if (process.argv[2] === "--passphrase-fd") {
+    const { readFileSync } = await import("node:fs")
+    process.stdout.write(readFileSync(Number(process.argv[3]), "utf8"))
   } else if (process.argv[2] === "die") {
     process.kill(process.pid, "SIGKILL")
   } else {
@@ -142,6 +145,13 @@ describe.runIf(old !== undefined)("on a Node that is too old", () => {
     expect(JSON.parse(stdout)).toMatchObject({ argv: ["put", "a b", "--", "-x"], stdin: "hello" })
     expect(JSON.parse(stdout).node).toMatch(/^24\./)
     expect(status).toBe(7)
+  })
+
+  test("passes on the descriptor that a passphrase is read from", () => {
+    installPinned()
+    const command = `"$0" "$1" --passphrase-fd 5 5<<< 'open sesame'`
+    const { stdout } = spawnSync("bash", ["-c", command, old ?? "", join(checkout, "bin/s3ep.js")])
+    expect(stdout.toString()).toBe("open sesame\n")
   })
 
   test("passes signals on", async () => {
