@@ -240,7 +240,7 @@ export const settings = {
     files: "any",
   }),
   symlinks: defaulted({
-    kind: choice("POLICY", ["skip", "follow"]),
+    kind: choice("POLICY", ["skip", "follow", "fail"]),
     help: "what to do with symbolic links in a tree",
     option: "--symlinks",
     variable: "S3EP_SYMLINKS",
