@@ -54,7 +54,6 @@ export async function beginUpload(
         journal,
         done: new Map(),
         attempted: new Set(),
-        resumedParts: 0,
       }
     } catch (error) {
       // Nobody would find it again. What comes of this is of no interest beside the journal's failure.

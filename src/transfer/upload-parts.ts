@@ -30,11 +30,23 @@ export interface UploadSession {
   readonly done: Map<number, PartLine>
   /** Parts somebody has tried to send. */
   readonly attempted: Set<number>
-  readonly resumedParts: number
 }
 
 /**
- * Send the parts that are missing; the last one after all others, since the seal names their salts.
+ * Forget the last part of an earlier run if a part was, or has to be, sent again since: that has another salt, and
+ * the seal in the last part would not name it.
+ */
+export function forgetStaleSeal(session: UploadSession): void {
+  const { plan, done } = session
+  const last = plan.layout.segments
+  const kept = done.get(last)
+  if (!kept) return
+  const whole = done.size === last
+  if (!whole || kept.seal !== hex(sealOf(session, saltOf(kept)))) done.delete(last)
+}
+
+/**
+ * Send the parts that are missing; the last one after all others, since the seal in it names their salts.
  *
  * @returns all parts, by number.
  */
@@ -48,11 +60,7 @@ export async function sendParts(job: UploadJob, session: UploadSession): Promise
   await forEachConcurrent(others, plan.concurrency, (part, signal) => sendPart(job, session, part, signal), {
     signal: context.signal,
   })
-  const kept = done.get(last)
-  // A part that was sent again has another salt, and the seal of an earlier run would not name it.
-  if (!kept || kept.seal !== hex(sealOf(session, saltOf(kept)))) {
-    await sendPart(job, session, last, context.signal)
-  }
+  if (!done.has(last)) await sendPart(job, session, last, context.signal)
   return Array.from({ length: last }, (_, index) => {
     const { part, etag, bytes, checksum } = lineOf(session, index + 1)
     return { partNumber: part, etag, bytes, checksum }

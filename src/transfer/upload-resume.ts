@@ -78,7 +78,6 @@ export async function takeUpEarlier(job: UploadJob, journalPath: string): Promis
       journal: appended,
       done,
       attempted: new Set([...journal.attempts.keys(), ...listed.keys()]),
-      resumedParts: done.size,
     }
     try {
       await appended.mark({ resumed: new Date(context.clock.now()).toISOString() })

@@ -12,7 +12,7 @@ import { BUFFER_BUDGET_BYTES, planUpload, type UploadPlan } from "./plan.ts"
 import { openSource } from "./source.ts"
 import { checkConditions, conditionsToSend } from "./stored-object.ts"
 import { beginUpload } from "./upload-begin.ts"
-import { sendParts, type UploadSession } from "./upload-parts.ts"
+import { forgetStaleSeal, sendParts, type UploadSession } from "./upload-parts.ts"
 import type { UploadJob, UploadRequest, UploadResult } from "./upload-request.ts"
 import { takeUpEarlier } from "./upload-resume.ts"
 import { putWhole } from "./upload-whole.ts"
@@ -92,6 +92,8 @@ async function uploadLocked(
 async function finish(job: UploadJob, session: UploadSession): Promise<UploadResult> {
   const { context, request, limits } = job
   const { plan, done, journal } = session
+  forgetStaleSeal(session)
+  const resumedParts = done.size
   let doneBytes = 0
   for (const part of done.keys()) doneBytes += placeOfSegment(plan.layout, part - 1).plaintextBytes
   started(job, plan, doneBytes)
@@ -107,8 +109,7 @@ async function finish(job: UploadJob, session: UploadSession): Promise<UploadRes
   const conditions = conditionsToSend(context, request, limits.conditionalComplete)
   const stored = await completeUpload(job, session, parts, conditions)
   await removeJournal(journal.path)
-  const { envelope, resumedParts } = session
-  return resultOf(job, plan, stored, { envelope, parts: parts.length, resumedParts })
+  return resultOf(job, plan, stored, { envelope: session.envelope, parts: parts.length, resumedParts })
 }
 
 function started(job: UploadJob, { layout, multipart }: UploadPlan, doneBytes: number): UploadJob {
