@@ -1,5 +1,5 @@
 import { UnavailableError } from "../errors.ts"
-import type { Again } from "./retry.ts"
+import type { Again } from "./retry-loop.ts"
 import type {
   CallOptions,
   ListedObject,

@@ -1,52 +1,11 @@
 import { createHash } from "node:crypto"
-import {
-  NotFoundError,
-  PreconditionError,
-  S3epError,
-  type TransientCause,
-  UnavailableError,
-} from "../errors.ts"
+import { NotFoundError, PreconditionError, S3epError, UnavailableError } from "../errors.ts"
+import { getAgain } from "./retry-get.ts"
 import { listedAgain } from "./retry-list.ts"
-import type {
-  GetOptions,
-  ObjectAddress,
-  ObjectBody,
-  ObjectStore,
-  PartOptions,
-  PutOptions,
-  StoredObject,
-} from "./store.ts"
+import { Again, type RetryDependencies, storePolicy } from "./retry-loop.ts"
+import type { ObjectAddress, ObjectStore, PartOptions, PutOptions, StoredObject } from "./store.ts"
 
-export interface RetryPolicy {
-  /** How often a request is sent in all. */
-  readonly attempts: number
-  /** The longest first wait; it doubles with each attempt. */
-  readonly baseMs: number
-  /** No wait is longer, unless the service asks for it. */
-  readonly capMs: number
-}
-
-export interface RetryEvent {
-  /** The request, in a few words: "upload part 3 of s3://vault/a.tar". */
-  readonly what: string
-  readonly cause: TransientCause
-  /** How often it was sent so far. */
-  readonly attempt: number
-  readonly delayMs: number
-}
-
-export interface RetryDependencies {
-  /** Waits, or rejects with the signal's reason. */
-  readonly delay: (ms: number, signal: AbortSignal | undefined) => Promise<void>
-  /** At least 0, less than 1. */
-  readonly random: () => number
-  readonly onRetry?: ((event: RetryEvent) => void) | undefined
-  readonly policy?: Partial<RetryPolicy> | undefined
-}
-
-const defaultPolicy: RetryPolicy = { attempts: 10, baseMs: 1000, capMs: 30_000 }
-// A service that asks for more patience than this is as good as gone.
-const LONGEST_RETRY_AFTER_S = 300
+export { Again, type RetryDependencies, type RetryEvent, type RetryPolicy } from "./retry-loop.ts"
 
 /**
  * A store that sends a request again when that may help, with the bytes it has. Waits are drawn at random up to a
@@ -59,8 +18,7 @@ const LONGEST_RETRY_AFTER_S = 300
  * @throws {UnavailableError} naming the attempts, once they are used up.
  */
 export function withRetry(store: ObjectStore, dependencies: RetryDependencies): ObjectStore {
-  const policy = { ...defaultPolicy, ...dependencies.policy }
-  const again = new Again(policy, dependencies)
+  const again = new Again({ ...storePolicy, ...dependencies.policy }, dependencies)
   const wrapped: ObjectStore = {
     endpoint: store.endpoint,
     limits: (bucket, options) =>
@@ -106,73 +64,6 @@ export function withRetry(store: ObjectStore, dependencies: RetryDependencies): 
     close: () => store.close(),
   }
   return wrapped
-}
-
-/** The loop around one request. */
-export class Again {
-  readonly #policy: RetryPolicy
-  readonly #dependencies: RetryDependencies
-
-  constructor(policy: RetryPolicy, dependencies: RetryDependencies) {
-    this.#policy = policy
-    this.#dependencies = dependencies
-  }
-
-  /** @param send - is given the number of the attempt, from 1. */
-  async run<T>(
-    what: string,
-    signal: AbortSignal | undefined,
-    send: (attempt: number) => Promise<T>,
-    mayRepeat: (error: UnavailableError) => boolean = () => true,
-  ): Promise<T> {
-    const failures = this.failures(what, signal)
-    for (let attempt = 1; ; attempt += 1) {
-      signal?.throwIfAborted()
-      try {
-        return await send(attempt)
-      } catch (error) {
-        if (!(error instanceof UnavailableError && mayRepeat(error))) throw error
-        await failures.wait(error)
-      }
-    }
-  }
-
-  /** Counts the failures of one request, and waits after each. */
-  failures(what: string, signal: AbortSignal | undefined): { wait(error: UnavailableError): Promise<void> } {
-    const { attempts } = this.#policy
-    const { delay, onRetry } = this.#dependencies
-    let count = 0
-    let renewals = 0
-    return {
-      wait: async (error) => {
-        signal?.throwIfAborted()
-        count += 1
-        if (error.transient === "credentials") renewals += 1
-        if (count >= attempts || renewals > 1) throw gaveUp(error, count)
-        const delayMs = this.#delayMs(error, count)
-        onRetry?.({ what, cause: error.transient, attempt: count, delayMs })
-        if (delayMs > 0) await delay(delayMs, signal)
-      },
-    }
-  }
-
-  #delayMs({ transient, retryAfterSeconds }: UnavailableError, count: number): number {
-    const { baseMs, capMs } = this.#policy
-    const atOnce = transient === "credentials" || (transient === "network" && count === 1)
-    const doublings = transient === "network" ? count - 2 : count - 1
-    const jitterMs = atOnce ? 0 : this.#dependencies.random() * Math.min(capMs, baseMs * 2 ** doublings)
-    return Math.max(jitterMs, 1000 * Math.min(retryAfterSeconds ?? 0, LONGEST_RETRY_AFTER_S))
-  }
-}
-
-function gaveUp(error: UnavailableError, attempts: number): UnavailableError {
-  if (attempts === 1) return error
-  return new UnavailableError(`${error.message} (gave up after ${attempts} attempts)`, {
-    cause: error,
-    hint: error.hint,
-    transient: error.transient,
-    retryAfterSeconds: error.retryAfterSeconds,
-  })
 }
 
 /** A condition that fails on a second attempt may have been met by the first, whose answer was lost: look. */
@@ -230,62 +121,6 @@ function countedSending(options: PartOptions): PartOptions & { takeBack: () => v
       sent = 0
     },
   }
-}
-
-async function getAgain(
-  store: ObjectStore,
-  again: Again,
-  address: ObjectAddress,
-  options: GetOptions = {},
-): Promise<ObjectBody> {
-  const what = `read ${name(address)}`
-  const first = await again.run(what, options.signal, () => store.get(address, options))
-  const { info } = first
-  const pinned = { ...options, ifMatch: info.etag, versionId: options.versionId ?? info.versionId }
-  const rest = (start: number) =>
-    again.run(what, options.signal, () =>
-      store.get(address, { ...pinned, range: { start, end: first.range.end } }),
-    )
-
-  async function* body(): AsyncGenerator<Uint8Array> {
-    let position = first.range.start
-    let failures = again.failures(what, options.signal)
-    for (let current = first.body; ; ) {
-      try {
-        for await (const slice of current) {
-          position += slice.length
-          failures = again.failures(what, options.signal)
-          yield slice
-        }
-        return
-      } catch (error) {
-        if (!(error instanceof UnavailableError) || info.etag === "") throw error
-        await failures.wait(error)
-        if (position >= first.range.end) return
-        current = (await rest(position)).body
-      }
-    }
-  }
-  return { ...first, body: released(body(), first.body) }
-}
-
-/** Gives up the answer's connection even if nobody read from it. */
-function released(
-  slices: AsyncGenerator<Uint8Array>,
-  first: AsyncIterable<Uint8Array>,
-): AsyncIterable<Uint8Array> {
-  let started = false
-  const iterator: AsyncIterator<Uint8Array> = {
-    next() {
-      started = true
-      return slices.next()
-    },
-    async return() {
-      if (!started) await first[Symbol.asyncIterator]().return?.()
-      return slices.return(undefined)
-    },
-  }
-  return { [Symbol.asyncIterator]: () => iterator }
 }
 
 function name({ bucket, key }: ObjectAddress): string {

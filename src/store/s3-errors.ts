@@ -89,12 +89,16 @@ export function translate(failure: Failure, task: Task, cause: unknown): S3epErr
     refused(failure, task, message, cause) ??
     unmet(failure, task, message, cause) ??
     unsupported(failure, message, cause) ??
+    misconfigured(failure, message, cause) ??
     transient(failure, message, cause) ??
     new UsageError(message, { cause })
   )
 }
 
 function because({ code, status, message }: Failure): string {
+  // "write EPROTO 406D…:error:0A00010B:SSL routines:tls_validate_record_header:wrong version number:…"
+  const tls = /:SSL routines:[^:]*:([^:]+):/.exec(message)?.[1]
+  if (tls !== undefined) return `${code}: TLS failed: ${tls}`
   const words = code && message && message !== code ? `${code}: ${message}` : code || message
   return oneLine(words === "" || words === "Unknown" ? `the service answered ${status}` : words)
 }
@@ -225,12 +229,25 @@ function transient(failure: Failure, message: string, cause: unknown): S3epError
   return new UnavailableError(message, { cause, transient: "network", hint: networkHint(failure) })
 }
 
+/** TLS that cannot be agreed on never can; TLS that broke on the way is the network's. */
+function misconfigured({ code, message: said }: Failure, message: string, cause: unknown): S3epError | null {
+  if (/CERT|SELF_SIGNED|UNABLE_TO/.test(code)) {
+    const hint = "to trust a private authority, set NODE_EXTRA_CA_CERTS to its certificate"
+    return new UsageError(message, { cause, hint })
+  }
+  if (
+    /wrong.version.number|packet.length.too.long|unsupported.protocol|handshake.failure/i.test(
+      `${code} ${said}`,
+    )
+  ) {
+    return new UsageError(message, { cause, hint: "check whether the endpoint is http or https" })
+  }
+  return null
+}
+
 function networkHint({ code }: Failure): string | undefined {
   if (/^(ENOTFOUND|EAI_\w+)$/.test(code)) return "check the endpoint's host name (--endpoint) and the network"
   if (code === "ECONNREFUSED") return "check the endpoint and its port (--endpoint); nothing listens there"
-  if (/CERT|SELF_SIGNED|UNABLE_TO/.test(code))
-    return "to trust a private authority, set NODE_EXTRA_CA_CERTS to its certificate"
-  if (/^(ERR_SSL|EPROTO|ERR_TLS|HPE_)/.test(code)) return "check whether the endpoint is http or https"
   return undefined
 }
 

@@ -32,7 +32,7 @@ export async function streamPart(
   const choice = options.checksum ?? "auto"
   const trailing = choice !== "none" && (await context.dialect.offers("trailers")) === true
   const compare = choice !== "none" && !trailing && options.customerKey === undefined
-  const tally = new Tally(bytes, compare, options.onSent)
+  const tally = new Tally(bytes, { crc: trailing, md5: compare }, options.onSent)
   const failed = new AbortController()
   const source = tally.watch(stream)
   const Body = Readable.from(trailing ? chunked(source, tally) : source, { objectMode: false })
@@ -60,14 +60,20 @@ export async function streamPart(
 /** Counts and digests what passes through. */
 class Tally {
   readonly #promised: number
+  readonly #withCrc: boolean
   readonly #md5: ReturnType<typeof createHash> | undefined
   readonly #onSent: ((bytes: number) => void) | undefined
   #crc = 0
   #passed = 0
 
-  constructor(promised: number, compare: boolean, onSent: ((bytes: number) => void) | undefined) {
+  constructor(
+    promised: number,
+    digests: { crc: boolean; md5: boolean },
+    onSent: ((bytes: number) => void) | undefined,
+  ) {
     this.#promised = promised
-    this.#md5 = compare ? createHash("md5") : undefined
+    this.#withCrc = digests.crc
+    this.#md5 = digests.md5 ? createHash("md5") : undefined
     this.#onSent = onSent
   }
 
@@ -79,7 +85,7 @@ class Tally {
     for await (const slice of stream) {
       this.#passed += slice.length
       if (this.#passed > this.#promised) break
-      this.#crc = crc32(slice, this.#crc)
+      if (this.#withCrc) this.#crc = crc32(slice, this.#crc)
       this.#md5?.update(slice)
       yield slice
       this.#onSent?.(slice.length)

@@ -23,7 +23,7 @@ import { payload } from "./s3-payload.ts"
 import { headObject } from "./s3-read.ts"
 import type { Sending } from "./s3-session.ts"
 import { streamPart } from "./s3-stream-part.ts"
-import { checkEncryption, checksumFor, confirmEncryption, type S3Context, withChecksum } from "./s3-write.ts"
+import { checkSettings, checksumFor, confirmEncryption, type S3Context, withChecksum } from "./s3-write.ts"
 import type {
   CallOptions,
   ChecksumChoice,
@@ -42,7 +42,7 @@ export async function createUpload(
   options: CreateUploadOptions,
 ): Promise<string> {
   const { settings } = options
-  await checkEncryption(context, address, settings)
+  await checkSettings(context, address, settings)
   const action = `start an upload of s3://${address.bucket}/${address.key}`
   const sending: Sending = { action, bucket: address.bucket, about: "object", signal: options.signal }
   const choice = checksumFor(settings, options.checksum)

@@ -6,6 +6,7 @@ import { addressInput, callInput, conditionsInput, settingsInput } from "./s3-in
 import { storedOf } from "./s3-outputs.ts"
 import { payload } from "./s3-payload.ts"
 import type { S3Session, Sending } from "./s3-session.ts"
+import type { Feature } from "./services.ts"
 import type {
   ChecksumChoice,
   DeleteOptions,
@@ -28,7 +29,7 @@ export async function putObject(
   options: PutOptions,
 ): Promise<StoredObject> {
   const { settings, signal } = options
-  await checkEncryption(context, address, settings)
+  await checkSettings(context, address, settings)
   const { encryption } = settings
   const customerKey = encryption?.kind === "sse-c" ? encryption.key : undefined
   const conditions = await context.conditions.toSend(address, "put", options.conditions, {
@@ -116,15 +117,22 @@ export async function withChecksum<T>(
   }
 }
 
-/** @throws {UnsupportedError} if the endpoint is known to ignore the customer's key. */
-export async function checkEncryption(
+/** @throws {UnsupportedError} if the endpoint is known to accept a setting and to ignore it. */
+export async function checkSettings(
   { dialect, session }: S3Context,
   address: ObjectAddress,
-  { encryption }: ObjectSettings,
+  { encryption, retention, legalHold }: ObjectSettings,
 ): Promise<void> {
-  if (encryption?.kind !== "sse-c" || (await dialect.offers("sse-c")) !== false) return
-  const message = `cannot write s3://${address.bucket}/${address.key}: ${session.endpoint} ignores customer-provided keys`
-  throw new UnsupportedError(message, { feature: "sse-c", hint: "leave out the customer's key (SSE-C)" })
+  const refuse = (feature: Feature, name: string) => {
+    const message = `cannot write s3://${address.bucket}/${address.key}: ${session.endpoint} ignores ${name}`
+    return new UnsupportedError(message, { feature, hint: `leave out the ${name}` })
+  }
+  if (encryption?.kind === "sse-c" && (await dialect.offers("sse-c")) === false) {
+    throw refuse("sse-c", "customer's key (SSE-C)")
+  }
+  if ((retention || legalHold) && (await dialect.offers("object-lock")) === false) {
+    throw refuse("object-lock", "retention or legal hold (Object Lock)")
+  }
 }
 
 /** A service that ignores the encryption asked for answers as if all were well; only the headers show it. */

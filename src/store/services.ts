@@ -33,6 +33,7 @@ export const features = [
   "full-object",
   "trailers",
   "sse-c",
+  "object-lock",
 ] as const
 
 export type Feature = (typeof features)[number]
@@ -91,7 +92,7 @@ const profiles: Record<ServiceName, Omit<ServiceProfile, "name">> = {
   minio: { title: "MinIO", limits: s3, features: { trailers: true } },
   // RGW 16 and 18, measured: Complete ignores conditions, PutObject refuses a right If-Match.
   ceph: { title: "Ceph RGW", limits: s3, features: {} },
-  // Swift 2.30, measured: 1,000 parts, 256 bytes of each value, SSE-C accepted and ignored.
+  // Swift 2.30, measured: 1,000 parts, 256 bytes of each value, SSE-C and Object Lock accepted and ignored.
   swift: {
     title: "OpenStack Swift",
     limits: { ...s3, maxParts: 1000, maxObjectBytes: 1000 * 5 * GiB, maxMetadataValueBytes: 256 },
@@ -101,6 +102,7 @@ const profiles: Record<ServiceName, Omit<ServiceProfile, "name">> = {
       "full-object": false,
       trailers: false,
       "sse-c": false,
+      "object-lock": false,
     },
   },
   wasabi: { title: "Wasabi", limits: s3, features: {} },

@@ -52,10 +52,17 @@ describe("waiting", () => {
 
   test("a broken connection is tried again at once, then patiently", async () => {
     const { store, waits, events } = retried(allCalls(failure("network")))
+    await store.limits("vault")
     await expect(store.head(address)).rejects.toMatchObject({ transient: "network" })
     expect(waits.slice(0, 3)).toEqual([500, 1000, 2000])
     expect(events).toHaveLength(9)
     expect(events[0]).toEqual({ what: "look at s3://vault/a", cause: "network", attempt: 1, delayMs: 0 })
+  })
+
+  test("a store that never answered is given up sooner", async () => {
+    const { store, waits } = retried(allCalls(failure("network")))
+    await expect(store.head(address)).rejects.toThrow(/gave up after 4 attempts/)
+    expect(waits).toEqual([500, 1000])
   })
 
   test("jitter is full: anything from nothing to the limit", async () => {

@@ -169,13 +169,27 @@ describe("what each answer means", () => {
     ["ECONNRESET", undefined],
     ["EPIPE", undefined],
     ["ETIMEDOUT", undefined],
+    ["ERR_SSL_DECRYPTION_FAILED_OR_BAD_RECORD_MAC", undefined],
+    ["HPE_INVALID_CONSTANT", undefined],
     ["ECONNREFUSED", expect.stringContaining("--endpoint")],
     ["ENOTFOUND", expect.stringContaining("--endpoint")],
     ["EAI_AGAIN", expect.stringContaining("--endpoint")],
-    ["DEPTH_ZERO_SELF_SIGNED_CERT", expect.stringContaining("NODE_EXTRA_CA_CERTS")],
-    ["EPROTO", expect.stringContaining("https")],
   ])("%s is the network's", (code, hint) => {
     expect(translated(system(code))).toMatchObject({ name: "UnavailableError", transient: "network", hint })
+  })
+
+  test.each([
+    ["DEPTH_ZERO_SELF_SIGNED_CERT", expect.stringContaining("NODE_EXTRA_CA_CERTS")],
+    ["CERT_HAS_EXPIRED", expect.stringContaining("NODE_EXTRA_CA_CERTS")],
+    ["ERR_SSL_WRONG_VERSION_NUMBER", expect.stringContaining("https")],
+  ])("%s is a matter of configuration", (code, hint) => {
+    expect(translated(system(code))).toMatchObject({ name: "UsageError", hint })
+  })
+
+  test("what OpenSSL has to say is cut to the point", () => {
+    const said =
+      "write EPROTO 406D:error:0A00010B:SSL routines:tls_validate_record_header:wrong version number:a.c:77:"
+    expect(translated(system("EPROTO", said)).message).toMatch(/: EPROTO: TLS failed: wrong version number$/)
   })
 
   test("a connection refused on every address is one", () => {

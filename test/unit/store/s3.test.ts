@@ -215,6 +215,15 @@ describe("settings", () => {
     await expect(s3.store.delete(address, { versionId })).rejects.toThrow(/locked/)
   })
 
+  test("a service known to ignore Object Lock is not asked for it", async () => {
+    await using s3 = await openS3Fixture({}, { service: "swift" })
+    const locked = { ...settings, legalHold: true }
+    const refusal = { name: "UnsupportedError", feature: "object-lock" }
+    await expect(s3.store.put(address, Buffer.from("x"), { settings: locked })).rejects.toMatchObject(refusal)
+    await expect(s3.store.createUpload(address, { settings: locked })).rejects.toMatchObject(refusal)
+    expect(s3.operations()).toEqual([])
+  })
+
   test("an ACL nobody knows is the user's mistake", async () => {
     await using s3 = await openS3Fixture()
     const wrong = s3.store.put(address, Buffer.from("x"), { settings: { ...settings, acl: "everybody" } })
