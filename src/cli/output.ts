@@ -129,6 +129,14 @@ export async function writeData(
   }
 }
 
+/** Once all that was written is out, or nobody takes it any more. */
+export async function flushed(stream: OutputStream): Promise<void> {
+  if (stream.destroyed) return
+  await new Promise<void>((resolve) => {
+    stream.write("", () => resolve())
+  })
+}
+
 /** Aborted when the reader of a stream goes away. */
 export function brokenPipeSignal(stream: OutputStream): AbortSignal {
   const controller = new AbortController()

@@ -1,9 +1,10 @@
 import { type Command, CommanderError } from "commander"
 import { UsageError } from "../errors.ts"
 import { choosePaint, earlyColor } from "./color.ts"
+import { isBrokenPipe } from "./errors.ts"
 import type { Task } from "./invoke.ts"
 import type { Io } from "./io.ts"
-import { brokenPipeSignal, Output } from "./output.ts"
+import { brokenPipeSignal, flushed, Output } from "./output.ts"
 import { allCommands, createProgram } from "./program.ts"
 import { Progress } from "./progress.ts"
 import { Session } from "./session.ts"
@@ -89,10 +90,12 @@ async function runTask(command: Command, task: Task, io: Io, closed: AbortSignal
   })
   try {
     await task(session)
-    return closed.aborted ? BROKEN_PIPE_STATUS : finish(0)
+    finish(0)
+    await flushed(io.stdout)
+    return closed.aborted ? BROKEN_PIPE_STATUS : 0
   } catch (error) {
     progress.stop()
-    if (closed.aborted) return BROKEN_PIPE_STATUS
+    if (closed.aborted || isBrokenPipe(error)) return BROKEN_PIPE_STATUS
     // Whatever work that was told to stop says, the reason is why.
     return finish(output.failure(interruption.signal.aborted ? interruption.signal.reason : error).exitCode)
   }

@@ -92,7 +92,7 @@ export class Session implements Disposable {
    */
   async keys(
     purpose: Exclude<KeyPurpose, "none">,
-    writeTo: readonly string[] | undefined = this.settings.kek,
+    writeTo: readonly string[] | undefined = this.settings.kek ?? this.#keyOfOption(),
   ): Promise<KeySet> {
     const [{ openKeySet }, { KeyDirectory }] = await Promise.all([
       import("../keys/keyset.ts"),
@@ -152,6 +152,16 @@ export class Session implements Disposable {
     return opened
   }
 
+  // A key given on the command line is written to, whatever the environment and the files offer besides.
+  #keyOfOption(): readonly string[] | undefined {
+    const { origins } = this.resolved
+    const names = [
+      ...KEY_OPTIONS.filter(([setting]) => origins[setting].kind === "option").map(([, name]) => name),
+      ...(this.#parts.asksPassphrase ? ["passphrase-prompt"] : []),
+    ]
+    return names.length === 1 ? names : undefined
+  }
+
   async #ask(question: string): Promise<SecretBytes> {
     const { askSecret } = await import("./prompt.ts")
     return askSecret(question, this.io, this.signal)
@@ -186,5 +196,12 @@ export class Session implements Disposable {
     })
   }
 }
+
+/** What the keys of these options are called. */
+const KEY_OPTIONS = [
+  ["kekFile", "kek-file"],
+  ["passphraseFile", "passphrase-file"],
+  ["passphraseFd", "passphrase-fd"],
+] as const
 
 const NO_KEYS: KeySet = { readers: [], writers: [], [Symbol.dispose]: () => undefined }
