@@ -36,7 +36,7 @@ export const passphraseKind: KekKind = {
     }
   },
 
-  hint: () => "it was wrapped under a passphrase; give it with --passphrase-file or S3EP_PASSPHRASE_FILE",
+  hint: () => "it was wrapped under a passphrase; give it with -p, --passphrase-file or S3EP_PASSPHRASE_FILE",
 }
 
 // Asked twice where something will be written: nobody could open what a slip of the finger encrypted.
