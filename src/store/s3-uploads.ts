@@ -46,7 +46,7 @@ export async function createUpload(
   const action = `start an upload of s3://${address.bucket}/${address.key}`
   const sending: Sending = { action, bucket: address.bucket, about: "object", signal: options.signal }
   const choice = checksumFor(settings, options.checksum)
-  const output = await withChecksum(context, choice, (sendChecksum) =>
+  const output = await withChecksum(context, "part-checksums", choice, (sendChecksum) =>
     context.session.run(sending, (client, http) =>
       client.send(
         new CreateMultipartUploadCommand({
@@ -61,6 +61,9 @@ export async function createUpload(
   )
   const uploadId = output.UploadId ?? ""
   // A service that keeps the parts' checksums says so here, and only then may Complete carry them.
+  if (choice !== "none") {
+    await context.dialect.learn("part-checksums", output.ChecksumAlgorithm !== undefined)
+  }
   if (algorithmInput(choice).ChecksumType) {
     await context.dialect.learn("full-object", output.ChecksumType === "FULL_OBJECT")
   }
@@ -91,7 +94,7 @@ export async function uploadPart(
   const choice = options.checksum ?? "auto"
   let sent = 0
   const onSent = options.onSent && counted(options.onSent, (bytes) => (sent += bytes))
-  return withChecksum(context, choice, (sendChecksum) =>
+  return withChecksum(context, "checksum", choice, (sendChecksum) =>
     context.session.run(partSending(address, partNumber, options.signal), async (client, http) => {
       if (sent > 0) onSent?.(-sent)
       const { Body, ContentLength, checksum } = payload(body, choice, { sendChecksum, onSent })
@@ -165,7 +168,7 @@ export async function completeUpload(
     const output = await complete({}).catch((again: unknown) => {
       throw again instanceof UsageError || again instanceof UnsupportedError ? error : again
     })
-    await context.dialect.learn("full-object", false)
+    await context.dialect.learn("part-checksums", false)
     return stored(output)
   }
 }
@@ -176,7 +179,7 @@ async function checksumsInput(
   parts: readonly UploadedPart[],
   choice: ChecksumChoice,
 ): Promise<Partial<CompleteMultipartUploadCommandInput> | null> {
-  if (choice === "none" || (await dialect.offers("full-object")) !== true) return null
+  if (choice === "none" || (await dialect.offers("part-checksums")) !== true) return null
   const values = parts.flatMap(({ checksum, bytes }) => (checksum ? [{ ...checksum, bytes }] : []))
   if (values.length !== parts.length) return null
   const listed = (name: "ChecksumCRC32" | "ChecksumSHA256") => ({
@@ -188,9 +191,12 @@ async function checksumsInput(
   })
   if (values.every(({ kind }) => kind === "sha256")) return { MultipartUpload: listed("ChecksumSHA256") }
   if (!values.every(({ kind }) => kind === "crc32")) return null
+  if ((await dialect.offers("full-object")) !== true) return { MultipartUpload: listed("ChecksumCRC32") }
   const whole = combineParts(values.map(({ value, bytes }) => ({ crc32: value, bytes })))
   if (whole === null) return null
-  return { MultipartUpload: listed("ChecksumCRC32"), ChecksumCRC32: whole, ChecksumType: "FULL_OBJECT" }
+  const MpuObjectSize = values.reduce((sum, { bytes }) => sum + bytes, 0)
+  const MultipartUpload = listed("ChecksumCRC32")
+  return { MultipartUpload, MpuObjectSize, ChecksumCRC32: whole, ChecksumType: "FULL_OBJECT" }
 }
 
 export async function abortUpload(

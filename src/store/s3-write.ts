@@ -38,7 +38,7 @@ export async function putObject(
   })
   const sending = writing(address, signal)
   const choice = checksumFor(settings, options.checksum)
-  const output = await withChecksum(context, choice, (sendChecksum) =>
+  const output = await withChecksum(context, "checksum", choice, (sendChecksum) =>
     context.session.run(sending, (client, http) => {
       const { Body, ContentLength } = payload(body, choice, { sendChecksum })
       const input = {
@@ -90,15 +90,18 @@ export function checksumFor(settings: ObjectSettings, choice: ChecksumChoice | u
 }
 
 /**
- * Sends with a checksum, unless the endpoint is known to refuse those. If it refuses now, sends without, says so
- * and remembers; a refusal that persists was about something else and is the caller's.
+ * Sends with a checksum, unless the endpoint is known to refuse those. If it refuses now, sends without and
+ * remembers; a refusal that persists was about something else and is the caller's.
+ *
+ * @param feature - what is refused and remembered.
  */
 export async function withChecksum<T>(
   { session, dialect }: S3Context,
+  feature: "checksum" | "part-checksums",
   choice: ChecksumChoice,
   send: (sendChecksum: boolean) => Promise<T>,
 ): Promise<T> {
-  if (choice === "none" || (await dialect.offers("checksum")) === false) return send(false)
+  if (choice === "none" || (await dialect.offers(feature)) === false) return send(false)
   try {
     return await send(true)
   } catch (error) {
@@ -107,12 +110,14 @@ export async function withChecksum<T>(
     const answer = await send(false).catch((again: unknown) => {
       throw again instanceof UnsupportedError ? error : again
     })
-    await dialect.learn("checksum", false)
-    session.notice(
-      "checksum",
-      `${session.endpoint} refuses checksums, so it is sent none from now on`,
-      "s3ep still finds any damaged byte when it reads",
-    )
+    await dialect.learn(feature, false)
+    if (feature === "checksum") {
+      session.notice(
+        "checksum",
+        `${session.endpoint} refuses checksums, so it is sent none from now on`,
+        "s3ep still finds any damaged byte when it reads",
+      )
+    }
     return answer
   }
 }

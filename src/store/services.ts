@@ -21,8 +21,8 @@ export type ServiceName = (typeof serviceNames)[number]
 
 /**
  * What a service may do or not: the conditions it honours, whether it takes a CRC-32 with what it is sent
- * (`checksum`), takes one behind a streamed part (`trailers`), and puts the parts' CRC-32s together
- * (`full-object`).
+ * (`checksum`), takes one behind a streamed part (`trailers`), keeps those of an upload's parts, so that Complete has
+ * to name them (`part-checksums`), and checks the CRC-32 of the whole (`full-object`).
  */
 export const features = [
   "put-if-none-match",
@@ -30,6 +30,7 @@ export const features = [
   "complete-if-none-match",
   "complete-if-match",
   "checksum",
+  "part-checksums",
   "full-object",
   "trailers",
   "sse-c",
@@ -71,7 +72,14 @@ const profiles: Record<ServiceName, Omit<ServiceProfile, "name">> = {
   aws: {
     title: "Amazon S3",
     limits: { ...s3, maxObjectBytes: 10_000 * 5 * GiB },
-    features: { ...allConditions, checksum: true, "full-object": true, trailers: true, "sse-c": true },
+    features: {
+      ...allConditions,
+      checksum: true,
+      "part-checksums": true,
+      "full-object": true,
+      trailers: true,
+      "sse-c": true,
+    },
   },
   // Cloudflare's documentation, "R2 limits": all a little below S3's.
   r2: {
@@ -89,7 +97,7 @@ const profiles: Record<ServiceName, Omit<ServiceProfile, "name">> = {
     limits: { ...s3, maxPartBytes: 5_000_000_000, maxPutBytes: 5_000_000_000 },
     features: {},
   },
-  minio: { title: "MinIO", limits: s3, features: { trailers: true } },
+  minio: { title: "MinIO", limits: s3, features: { "part-checksums": true, trailers: true } },
   // RGW 16 and 18, measured: Complete ignores conditions, PutObject refuses a right If-Match.
   ceph: { title: "Ceph RGW", limits: s3, features: {} },
   // Swift 2.30, measured: 1,000 parts, 256 bytes of each value, SSE-C and Object Lock accepted and ignored.
@@ -99,7 +107,7 @@ const profiles: Record<ServiceName, Omit<ServiceProfile, "name">> = {
     features: {
       "put-if-none-match": false,
       "put-if-match": false,
-      "full-object": false,
+      "part-checksums": false,
       trailers: false,
       "sse-c": false,
       "object-lock": false,

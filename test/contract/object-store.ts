@@ -78,6 +78,17 @@ export function describeObjectStore(name: string, open: () => Promise<OpenedStor
       expect((await read("large")).length).toBe(3 * MiB)
     })
 
+    test("a signal ends a body in the middle", async () => {
+      await put("large", randomBytes(3 * MiB))
+      const stop = new AbortController()
+      const reason = new Error("enough")
+      const { body } = await opened.store.get(at("large"), { signal: stop.signal })
+      const reading = async () => {
+        for await (const _ of body) stop.abort(reason)
+      }
+      await expect(reading()).rejects.toBe(reason)
+    })
+
     test("what is not there is not found", async () => {
       const missing = { name: "NotFoundError", what: "object" }
       await expect(opened.store.head(at("missing"))).rejects.toMatchObject(missing)

@@ -95,6 +95,17 @@ describe("checksums on the wire", () => {
     })
   })
 
+  test("Complete names the parts' checksums where only those are kept", async () => {
+    await using s3 = await openS3Fixture({ dialect: other })
+    const uploadId = await s3.store.createUpload(address, { settings, checksum: "sha256" })
+    const part = await s3.store.uploadPart(address, uploadId, 1, body, { checksum: "sha256" })
+    expect(s3.latest("CreateMultipartUpload").headers).toMatchObject({ "x-amz-checksum-algorithm": "SHA256" })
+    await s3.store.completeUpload(address, uploadId, [part], { checksum: "sha256" })
+    expect(s3.latest("CompleteMultipartUpload").headers).not.toHaveProperty("x-amz-checksum-type")
+    // The embedded server refuses a Complete that leaves them out.
+    expect(s3.operations().filter((operation) => operation === "CompleteMultipartUpload")).toHaveLength(1)
+  })
+
   test("a service that keeps no checksums gets none with Complete", async () => {
     await using s3 = await openS3Fixture({ dialect: { ...other, crc32: "ignored" } })
     const uploadId = await s3.store.createUpload(address, { settings })
