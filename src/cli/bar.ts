@@ -1,13 +1,28 @@
-import { Presets, SingleBar } from "cli-progress"
+import { clearLine, cursorTo } from "node:readline"
+import { type Options, Presets, SingleBar } from "cli-progress"
 import type { OutputStream } from "./io.ts"
 import { describeReading, type Reading } from "./meter.ts"
 
 const BAR_COLUMNS = 24
-const MIN_NAME_COLUMNS = 8
+/** Left free at the end of the line, for the ^C that a terminal shows: a bar that wrapped could not be taken away. */
+const FREE_COLUMNS = 6
+const MIN_BAR_COLUMNS = 6
+const MIN_NAME_COLUMNS = 4
 
 /** One line on a terminal that shows how far the work is: name, bar, bytes, rate, time left, parts, retries. */
 export function createBar(stream: OutputStream, read: () => Reading): { draw(): void; clear(): void } {
   let bar: SingleBar | undefined
+  const options: Options & { terminal: object } = {
+    format: ({ barCompleteString = "", barIncompleteString = "" }, { progress }, { reading }) =>
+      formatLine(reading, progress, barCompleteString, barIncompleteString, columns(stream)),
+    terminal: terminalOf(stream),
+    barsize: BAR_COLUMNS,
+    clearOnComplete: true,
+    gracefulExit: false, // signals have one place, and it is not here
+    linewrap: true,
+    forceRedraw: true,
+    emptyOnZero: true,
+  }
   const draw = () => {
     const reading = read()
     const { doneBytes, totalBytes } = reading
@@ -15,26 +30,7 @@ export function createBar(stream: OutputStream, read: () => Reading): { draw(): 
     const total = totalBytes ?? 1
     const done = totalBytes === undefined ? 0 : doneBytes
     if (bar === undefined) {
-      bar = new SingleBar(
-        {
-          format: (options, { progress }, { reading }) =>
-            formatLine(
-              reading,
-              progress,
-              options.barCompleteString ?? "",
-              options.barIncompleteString ?? "",
-              columns(stream),
-            ),
-          stream,
-          barsize: BAR_COLUMNS,
-          clearOnComplete: true,
-          hideCursor: false,
-          linewrap: true,
-          forceRedraw: true,
-          emptyOnZero: true,
-        },
-        Presets.shades_classic,
-      )
+      bar = new SingleBar(options, Presets.shades_classic)
       bar.start(total, done, { reading })
     } else {
       bar.setTotal(total)
@@ -48,20 +44,42 @@ export function createBar(stream: OutputStream, read: () => Reading): { draw(): 
   return { draw, clear }
 }
 
+/**
+ * What cli-progress draws with, in place of its own, which saves the cursor's place on the screen and goes back
+ * to it: another place once the screen has scrolled.
+ */
+function terminalOf(stream: OutputStream) {
+  const nothing = () => undefined
+  return {
+    cursorSave: nothing,
+    cursorRestore: nothing,
+    cursor: nothing,
+    lineWrapping: nothing,
+    cursorTo: (column: number) => cursorTo(stream, column),
+    clearRight: () => clearLine(stream, 1),
+    clearLine: () => clearLine(stream, 0),
+    newline: () => stream.write("\n"),
+    write: (text: string) => stream.write(text),
+    isTTY: () => true,
+    getWidth: () => columns(stream),
+  }
+}
+
 function columns(stream: OutputStream): number {
-  return stream.columns ?? 80
+  return (stream.columns ?? 80) - FREE_COLUMNS
 }
 
 function formatLine(reading: Reading, progress: number, full: string, empty: string, width: number): string {
-  const done = Math.round(Math.min(1, progress) * BAR_COLUMNS)
   const known = reading.totalBytes !== undefined
-  const gauge = known ? `${full.slice(0, done)}${empty.slice(0, BAR_COLUMNS - done)} ` : ""
   const percent = known ? `${String(Math.floor(Math.min(1, progress) * 100)).padStart(3)}% ` : ""
   const facts = `${percent}${describeReading(reading)}`
-  const room = width - 1 - facts.length
-  const name = reading.current === undefined ? "" : shorten(reading.current, room - (gauge.length + 1))
-  const line = `${name === "" ? "" : `${name} `}${room > gauge.length ? gauge : ""}${facts}`
-  return line.slice(0, width - 1)
+  const room = width - facts.length
+  const name = shorten(reading.current ?? "", known ? Math.floor(room / 2) : room - 1)
+  const columns = Math.min(BAR_COLUMNS, room - (name === "" ? 1 : name.length + 2))
+  const done = Math.round(Math.min(1, progress) * columns)
+  const gauge = `${full.slice(0, done)}${empty.slice(0, columns - done)}`
+  const shown = [name, known && columns >= MIN_BAR_COLUMNS ? gauge : "", facts].filter((part) => part !== "")
+  return shown.join(" ").slice(0, width)
 }
 
 function shorten(name: string, room: number): string {

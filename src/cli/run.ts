@@ -74,7 +74,7 @@ async function runTask(command: Command, task: Task, io: Io, closed: AbortSignal
     return exitCode
   }
   using interruption = watchSignals(io, (error) => {
-    progress.stop()
+    progress.stop() // or the error would stand behind a bar
     finish(output.failure(error).exitCode)
   })
   const signal = AbortSignal.any([interruption.signal, closed])

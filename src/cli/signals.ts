@@ -14,12 +14,14 @@ export interface Interruption extends Disposable {
 }
 
 /**
- * Turn signals into an abort. The first one asks the work to stop; if it has not within two seconds, `onOverdue` is
- * told and the process ended. A second one ends it at once.
+ * Turn signals into an abort. The first one asks the work to stop; if it has not within two seconds, or at a second
+ * signal, the process is ended.
+ *
+ * @param onEnd - called before that, to say why.
  */
 export function watchSignals(
   io: Pick<Io, "onSignal" | "clock" | "exit">,
-  onOverdue: (error: InterruptedError) => void,
+  onEnd: (error: InterruptedError) => void,
 ): Interruption {
   const controller = new AbortController()
   const over = new AbortController()
@@ -31,15 +33,18 @@ export function watchSignals(
       unsubscribe()
     },
   }
+  const end = (error: InterruptedError, status: number) => {
+    over.abort()
+    onEnd(error)
+    io.exit(status)
+  }
   const stop = (name: StopSignal) => {
-    if (controller.signal.aborted) return io.exit(STATUS[name])
+    const { aborted, reason } = controller.signal
+    if (aborted) return end(reason, STATUS[name])
     const error = new InterruptedError(name, { hint: interruption.hint })
     controller.abort(error)
     io.clock.delay(GRACE_MS, over.signal).then(
-      () => {
-        onOverdue(error)
-        io.exit(error.exitCode)
-      },
+      () => end(error, error.exitCode),
       () => undefined, // it stopped in time
     )
   }
