@@ -17,7 +17,7 @@ export interface Payload {
 // The body object ties headers to a request: the SDK hands it through unchanged, and copies everything else.
 const headersOfBody = new WeakMap<object, Readonly<Record<string, string>>>()
 
-const SLICE_BYTES = 128 * 1024
+const SLICE_BYTES = 512 * 1024
 
 /**
  * A body at hand. Its checksum is computed here, by native code, and travels as a header; the payload is not hashed

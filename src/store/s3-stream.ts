@@ -172,7 +172,7 @@ class Requests {
         return { ETag: part.etag }
       }
       case CompleteMultipartUploadCommand.name:
-        this.#stored = await this.#complete({ ...call, conditions, customerKey })
+        this.#stored = await this.#complete({ ...call, conditions, customerKey, lock: settings })
         return {}
       default:
         throw new TypeError(`lib-storage asked for an unexpected ${String(command)}`)

@@ -18,6 +18,7 @@ import {
   settingsInput,
 } from "./s3-inputs.ts"
 import { listParts } from "./s3-list.ts"
+import { confirmLock } from "./s3-lock.ts"
 import { etagOf, storedOf } from "./s3-outputs.ts"
 import { payload } from "./s3-payload.ts"
 import { headObject } from "./s3-read.ts"
@@ -155,8 +156,11 @@ export async function completeUpload(
       })
   const stored = async (output: CompleteMultipartUploadCommandOutput): Promise<StoredObject> => {
     const { etag, versionId } = storedOf(output)
+    await confirmLock(context, address, { etag, versionId }, options.lock ?? {}, options)
     // RGW 16 completes without saying the ETag.
-    return etag === "" ? headObject(context.session, address, { ...options, versionId }) : { etag, versionId }
+    if (etag !== "") return { etag, versionId }
+    const info = await headObject(context.session, address, { ...options, versionId })
+    return { etag: info.etag, versionId: info.versionId }
   }
   const checksums = await checksumsInput(context, parts, options.checksum ?? "auto")
   if (!checksums) return stored(await complete({}))

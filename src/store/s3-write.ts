@@ -3,6 +3,7 @@ import { UnsupportedError } from "../errors.ts"
 import type { S3Conditions } from "./s3-conditions.ts"
 import type { S3Dialect } from "./s3-dialect.ts"
 import { addressInput, callInput, conditionsInput, settingsInput } from "./s3-inputs.ts"
+import { confirmLock } from "./s3-lock.ts"
 import { storedOf } from "./s3-outputs.ts"
 import { payload } from "./s3-payload.ts"
 import type { S3Session, Sending } from "./s3-session.ts"
@@ -51,7 +52,9 @@ export async function putObject(
     }),
   )
   await confirmEncryption(context, sending, settings, output)
-  return storedOf(output)
+  const stored = storedOf(output)
+  await confirmLock(context, address, stored, settings, { ...options, customerKey })
+  return stored
 }
 
 export async function deleteObject(

@@ -79,6 +79,7 @@ const profiles: Record<ServiceName, Omit<ServiceProfile, "name">> = {
       "full-object": true,
       trailers: true,
       "sse-c": true,
+      "object-lock": true,
     },
   },
   // Cloudflare's documentation, "R2 limits": all a little below S3's.

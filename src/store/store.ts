@@ -136,8 +136,14 @@ export type ServerSideEncryption =
   | { readonly kind: "sse-kms"; readonly keyId?: string | undefined }
   | { readonly kind: "sse-c"; readonly key: CustomerKey }
 
+/** Object Lock: until when, and how, a version can neither be replaced nor deleted. */
+export interface ObjectLock {
+  readonly retention?: { readonly mode: "GOVERNANCE" | "COMPLIANCE"; readonly until: Date } | undefined
+  readonly legalHold?: boolean | undefined
+}
+
 /** What is kept beside an object's bytes. */
-export interface ObjectSettings {
+export interface ObjectSettings extends ObjectLock {
   /** User metadata: lower-case names without `x-amz-meta-`, ASCII values. */
   readonly metadata: Readonly<Record<string, string>>
   readonly contentType?: string | undefined
@@ -149,8 +155,6 @@ export interface ObjectSettings {
   readonly acl?: string | undefined
   readonly tags?: Readonly<Record<string, string>> | undefined
   readonly encryption?: ServerSideEncryption | undefined
-  readonly retention?: { readonly mode: "GOVERNANCE" | "COMPLIANCE"; readonly until: Date } | undefined
-  readonly legalHold?: boolean | undefined
 }
 
 /**
@@ -233,6 +237,8 @@ export interface ListedPart extends UploadedPart {
 }
 
 export interface CompleteOptions extends CallOptions {
+  /** What the upload was created with, to be confirmed: some services forget it. */
+  readonly lock?: ObjectLock | undefined
   readonly conditions?: Conditions | undefined
   readonly checksum?: ChecksumChoice | undefined
   readonly customerKey?: CustomerKey | undefined

@@ -226,6 +226,17 @@ describe("settings", () => {
     await expect(s3.store.delete(address, { versionId })).rejects.toThrow(/locked/)
   })
 
+  test("a lock the service forgot is set afterwards", async () => {
+    await using s3 = await openS3Fixture({ dialect: other })
+    const lock = { retention: { mode: "COMPLIANCE", until }, legalHold: true } as const
+    await s3.store.put(address, Buffer.from("x"), { settings: { ...settings, ...lock } })
+    expect(s3.operations()).toEqual(["PutObject", "HeadObject"])
+    const uploadId = await s3.store.createUpload(address, { settings })
+    const part = await s3.store.uploadPart(address, uploadId, 1, Buffer.from("x"), {})
+    const { versionId } = await s3.store.completeUpload(address, uploadId, [part], { lock })
+    expect(await s3.store.head(address, { versionId })).toMatchObject(lock)
+  })
+
   test("a service known to ignore Object Lock is not asked for it", async () => {
     await using s3 = await openS3Fixture({}, { service: "swift" })
     const locked = { ...settings, legalHold: true }
