@@ -124,7 +124,13 @@ export async function writeData(
   for await (const piece of pieces) {
     signal.throwIfAborted()
     await new Promise<void>((resolve, reject) => {
-      stdout.write(piece, (error) => (error ? reject(error) : resolve()))
+      const stop = () => reject(signal.reason) // a reader that takes nothing must not hold us up
+      signal.addEventListener("abort", stop, { once: true })
+      stdout.write(piece, (error) => {
+        signal.removeEventListener("abort", stop)
+        if (error) reject(error)
+        else resolve()
+      })
     })
   }
 }
