@@ -27,8 +27,8 @@ export class S3Dialect {
     const { limits } = (await this.#profile()) ?? serviceProfile("generic")
     return {
       ...limits,
-      conditionalPut: (await this.offers("put-if-none-match")) ?? false,
-      conditionalComplete: (await this.offers("complete-if-none-match")) ?? false,
+      conditionalPut: (await this.offers("put-if-none-match")) ?? true,
+      conditionalComplete: (await this.offers("complete-if-none-match")) ?? true,
       trailers: (await this.offers("trailers")) ?? false,
     }
   }

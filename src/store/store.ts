@@ -288,7 +288,10 @@ export interface StoreLimits {
   /** Names and values of all user metadata together. */
   readonly maxMetadataBytes: number
   readonly maxMetadataValueBytes: number
-  /** Conditions the service is known to honour; where false, a caller must look before it writes, and say so. */
+  /**
+   * False where the service is known to ignore conditions: a caller must look before it writes, and say so. Where
+   * nobody knows yet, the store finds out before it first sends one, and looks itself if it has to.
+   */
   readonly conditionalPut: boolean
   readonly conditionalComplete: boolean
   /** Whether a part may be sent as a stream with a checksum behind it (aws-chunked). */
