@@ -75,7 +75,7 @@ complete -c s3ep -n '__s3ep_first \'\'' -a completion -d 'print a completion scr
 complete -c s3ep -n '__s3ep_first \'\'' -a help -d 'print the help of a command'
 complete -c s3ep -n '__s3ep_at \'put\'' -l from-command -d 'run the rest of the line and store what it prints; nothing is stored if it fails'
 complete -c s3ep -n '__s3ep_at \'put\'' -l expected-size -r -f -d 'about how much standard input will hold, when it is over 150 GiB'
-complete -c s3ep -n '__s3ep_at \'put\'' -l skip-existing -d 'leave alone what is stored already with the same size and time'
+complete -c s3ep -n '__s3ep_at \'put\'' -l skip-existing -d 'leave alone files whose key is in the bucket already'
 complete -c s3ep -n '__s3ep_at \'put\'' -s n -l dry-run -d 'say what would be done, and do nothing'
 complete -c s3ep -n '__s3ep_at \'put\'' -s r -l recursive -d 'the whole tree'
 complete -c s3ep -n '__s3ep_at \'put\'' -l include -r -f -d 'only these files, a pattern as in .gitignore; may be repeated'

@@ -56,4 +56,19 @@ export {
 export { uploadFile } from "./transfer/upload.ts"
 export type { UploadOptions, UploadRequest, UploadResult } from "./transfer/upload-request.ts"
 export { type StreamRequest as UploadStreamRequest, uploadStream } from "./transfer/upload-stream.ts"
+export {
+  type UploadTreeItem,
+  type UploadTreeRequest,
+  type UploadTreeResult,
+  uploadTree,
+} from "./transfer/upload-tree.ts"
+export {
+  abortUpload,
+  type CleanResult,
+  cleanUploads,
+  type LocalUpload,
+  listUploads,
+  resumeUpload,
+  type UnfinishedUpload,
+} from "./transfer/uploads.ts"
 export { type VerifyRequest, type VerifyResult, verifyObject } from "./transfer/verify.ts"

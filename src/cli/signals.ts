@@ -27,7 +27,7 @@ export function watchSignals(
   const over = new AbortController()
   const interruption = {
     signal: controller.signal,
-    hint: "run the same command again: it goes on where it stopped",
+    hint: "run the same command again: it resumes where it stopped",
     [Symbol.dispose]: () => {
       over.abort()
       unsubscribe()

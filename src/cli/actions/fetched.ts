@@ -1,6 +1,21 @@
 import type { Session } from "../session.ts"
 import { formatBytes } from "../text.ts"
 
+/** The options of `get` that are no settings, as commander has them. */
+export interface GetOptions {
+  readonly range?: string
+  /** `--no-clobber` makes it false. */
+  readonly clobber: boolean
+  readonly skipExisting?: boolean
+  /** `--no-preserve` makes it false. */
+  readonly preserve: boolean
+  readonly versionId?: string
+  readonly dryRun?: boolean
+  readonly recursive?: boolean
+  readonly include?: readonly string[]
+  readonly exclude?: readonly string[]
+}
+
 /** What became of an object that was got. */
 export interface Fetched {
   readonly target: string

@@ -6,8 +6,7 @@ import { objectUri } from "../../transfer/naming.ts"
 import { parseAddress } from "../address.ts"
 import { Batch } from "../batch.ts"
 import type { Session } from "../session.ts"
-import { fetched, planned, skipped } from "./fetched.ts"
-import type { GetOptions } from "./get.ts"
+import { fetched, type GetOptions, planned, skipped } from "./fetched.ts"
 import { nothingThere } from "./verify.ts"
 
 /** `get -r`: what lies below each prefix, into one directory. */

@@ -17,22 +17,8 @@ import { counting, deliverToFile } from "../deliver.ts"
 import { writeData } from "../output.ts"
 import { parseRange, type WantedRange } from "../range.ts"
 import type { Session } from "../session.ts"
-import { type Fetched, fetched, planned, skipped } from "./fetched.ts"
+import { type Fetched, fetched, type GetOptions, planned, skipped } from "./fetched.ts"
 import { getTree } from "./get-tree.ts"
-
-export interface GetOptions {
-  readonly range?: string
-  /** `--no-clobber` makes it false. */
-  readonly clobber: boolean
-  readonly skipExisting?: boolean
-  /** `--no-preserve` makes it false. */
-  readonly preserve: boolean
-  readonly versionId?: string
-  readonly dryRun?: boolean
-  readonly recursive?: boolean
-  readonly include?: readonly string[]
-  readonly exclude?: readonly string[]
-}
 
 /** `get`. */
 export async function get(session: Session, paths: readonly string[], options: GetOptions): Promise<void> {

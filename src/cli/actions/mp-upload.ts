@@ -39,7 +39,7 @@ export async function mpUpload(
   const path = resolve(session.io.cwd, file)
   const wishes = { ...(await readWriteOptions(session, options)), multipart: true }
   session.interruptionHint =
-    "run the same command again, or `s3ep mp-upload resume --all`, to go on where it stopped"
+    "run the same command again, or `s3ep mp-upload resume --all`, to resume where it stopped"
   if (!options.dryRun) {
     const context = await session.transfer("both")
     stored(

@@ -11,7 +11,7 @@ import { type UploadTreeItem, uploadTree } from "../../transfer/upload-tree.ts"
 import { Batch } from "../batch.ts"
 import type { Session } from "../session.ts"
 import { readWriteOptions } from "../write-options.ts"
-import { exists, type PutItem, type PutOptions, refuseExisting } from "./put.ts"
+import { exists, type PutItem, type PutOptions, refuseExisting } from "./put-plan.ts"
 import { leftAlone, plannedStore, stored } from "./stored.ts"
 
 /** Of several sources; the parts of each go in parallel anyway. */

@@ -1,39 +1,18 @@
 import { stat } from "node:fs/promises"
 import { basename, resolve } from "node:path"
 import { parseSize } from "../../config/size.ts"
-import { NotFoundError, PreconditionError, UsageError } from "../../errors.ts"
+import { UsageError } from "../../errors.ts"
 import type { ObjectAddress } from "../../store/store.ts"
-import type { TransferContext } from "../../transfer/context.ts"
 import { objectUri } from "../../transfer/naming.ts"
 import { runProducer } from "../../transfer/producer.ts"
 import { uploadStream } from "../../transfer/upload-stream.ts"
 import { checkKey, isPrefix, parseAddress, parsePlace } from "../address.ts"
 import { standardInput } from "../input.ts"
 import type { Session } from "../session.ts"
-import { mustBeNew, readWriteOptions, type WriteOptions } from "../write-options.ts"
+import { readWriteOptions } from "../write-options.ts"
 import { putFiles } from "./put-files.ts"
+import { type PutItem, type PutOptions, refuseExisting } from "./put-plan.ts"
 import { plannedStore, stored } from "./stored.ts"
-
-export interface PutOptions extends WriteOptions {
-  readonly fromCommand?: boolean
-  readonly expectedSize?: string
-  readonly skipExisting?: boolean
-  readonly dryRun?: boolean
-  readonly recursive?: boolean
-  readonly include?: readonly string[]
-  readonly exclude?: readonly string[]
-}
-
-/** A file or a tree to store, and where. */
-export interface PutItem {
-  /** As the user wrote it. */
-  readonly source: string
-  /** Absolute. */
-  readonly path: string
-  readonly kind: "file" | "tree"
-  /** Of a tree: the prefix. */
-  readonly address: ObjectAddress
-}
 
 /** `put`. */
 export async function put(session: Session, paths: readonly string[], options: PutOptions): Promise<void> {
@@ -97,26 +76,6 @@ async function putStream(
     expectedBytes,
   })
   stored(session, source, result)
-}
-
-/** @throws {PreconditionError} for a dry run, if the object exists and is to stay. */
-export async function refuseExisting(
-  context: TransferContext,
-  address: ObjectAddress,
-  options: WriteOptions,
-): Promise<void> {
-  if (!mustBeNew(options) || !(await exists(context, address))) return
-  throw new PreconditionError(`${objectUri(address)} exists`)
-}
-
-export async function exists({ store, signal }: TransferContext, address: ObjectAddress): Promise<boolean> {
-  try {
-    await store.head(address, { signal })
-    return true
-  } catch (error) {
-    if (error instanceof NotFoundError && error.what === "object") return false
-    throw error
-  }
 }
 
 async function itemsOf(
