@@ -1,4 +1,4 @@
-import { CommanderError } from "commander"
+import type { CommanderError } from "commander"
 import { LocalIoError, S3epError, UsageError } from "../errors.ts"
 
 /** An error as `--json` prints it and as text shows it. */
@@ -40,7 +40,6 @@ export function errorRecord(error: unknown, item?: string): ErrorRecord {
 /** The error the user can act on that an error is, or amounts to; null if it is a bug. */
 export function actionable(error: unknown): S3epError | null {
   if (error instanceof S3epError) return error
-  if (error instanceof CommanderError) return usageError(error)
   if (!(error instanceof Error)) return null
   // A system call that failed where nothing more could be said about it.
   if ("syscall" in error && "code" in error) {
@@ -54,7 +53,8 @@ export function isBrokenPipe(error: unknown): boolean {
   return error instanceof Error && "code" in error && error.code === "EPIPE"
 }
 
-function usageError({ message, cause }: CommanderError): UsageError {
+/** What commander has against a command line, in our words. @param command - the name of the command, if any. */
+export function usageError({ message, cause }: CommanderError, command: string): UsageError {
   const [first = "", ...suggestion] = message.replace(/^error: /, "").split("\n")
   const hint = suggestion
     .join(" ")
@@ -62,7 +62,7 @@ function usageError({ message, cause }: CommanderError): UsageError {
     .replace(/^Did you mean/, "did you mean")
   return new UsageError(withoutValue(first.replace(/^Missing/, "missing").replace(/\.$/, "")), {
     cause,
-    hint: hint === "" ? "see `s3ep --help`" : hint,
+    hint: hint === "" ? `see \`s3ep ${command === "" ? "" : `${command} `}--help\`` : hint,
   })
 }
 

@@ -1,7 +1,7 @@
 import { type Command, CommanderError } from "commander"
 import { UsageError } from "../errors.ts"
 import { choosePaint, earlyColor } from "./color.ts"
-import { isBrokenPipe } from "./errors.ts"
+import { isBrokenPipe, usageError } from "./errors.ts"
 import type { Task } from "./invoke.ts"
 import type { Io } from "./io.ts"
 import { brokenPipeSignal, flushed, Output } from "./output.ts"
@@ -37,13 +37,21 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 0
     if (error instanceof CommanderError && error.code === "commander.help") return new UsageError("").exitCode
-    const json = argv.includes("--json")
+    const name = nameOf(commandIn(program, argv))
+    const json = argv.includes("--json") || /^(?:true|1|yes|on)$/i.test(io.env["S3EP_JSON"] ?? "")
     const paint = await choosePaint(earlyColor(argv, io.env), io.stderr, io.env)
     const output = new Output(io, { json, quiet: false, verbose: false, paint })
-    const { exitCode } = output.failure(error)
-    output.summary(argv.find((word) => !word.startsWith("-")) ?? "", exitCode)
+    const { exitCode } = output.failure(error instanceof CommanderError ? usageError(error, name) : error)
+    output.summary(name, exitCode)
     return exitCode
   }
+}
+
+/** The command that a command line means, as far as it can be told. */
+function commandIn(program: Command, argv: readonly string[]): Command {
+  let command = program
+  for (const word of argv) command = command.commands.find((sub) => sub.name() === word) ?? command
+  return command
 }
 
 /** What follows `--from-command` is a command line of its own, whose options are not ours. */

@@ -1,25 +1,43 @@
-import ignore, { type Ignore } from "ignore"
+import ignore from "ignore"
+import { UsageError } from "../errors.ts"
 
 export interface FilterPatterns {
-  /** Only what one of these matches; everything if there are none. */
-  readonly include: readonly string[]
-  /** Nothing that one of these matches; a later one that begins with "!" takes it back. */
-  readonly exclude: readonly string[]
+  /** Only files that match one of these, or lie in a directory that does. All if empty. */
+  readonly include?: readonly string[] | undefined
+  /** No file that matches one of these; they win over `include`. */
+  readonly exclude?: readonly string[] | undefined
 }
 
 /**
- * Which files of a tree are wanted, by patterns with the meaning they have in a .gitignore file.
+ * Which files of a tree are wanted, by patterns with the meaning they have in a .gitignore.
  *
- * @returns whether a path is: relative to the tree, with "/" between directories, and behind them.
  * @see https://git-scm.com/docs/gitignore
  */
-export function createFilter({ include, exclude }: FilterPatterns): (relative: string) => boolean {
-  const included = include.length === 0 ? null : matcher(include)
-  const excluded = matcher(exclude)
-  return (relative) => (included?.ignores(relative) ?? true) && !excluded.ignores(relative)
+export class Filter {
+  readonly #include: ReturnType<typeof ignore> | null
+  readonly #exclude: ReturnType<typeof ignore>
+
+  /** @throws {UsageError} for a pattern that is none. */
+  constructor({ include = [], exclude = [] }: FilterPatterns) {
+    this.#include = include.length === 0 ? null : matcher(include)
+    this.#exclude = matcher(exclude)
+  }
+
+  /** @param relative - from the root of the tree, with "/" between names, and at the end for a directory. */
+  excludes(relative: string): boolean {
+    return this.#exclude.ignores(relative)
+  }
+
+  /** @param relative - of a file. */
+  wants(relative: string): boolean {
+    return !this.excludes(relative) && (this.#include?.ignores(relative) ?? true)
+  }
 }
 
-// Keys of a bucket may look like paths that no tree has; they are matched as they are.
-function matcher(patterns: readonly string[]): Ignore {
-  return ignore({ allowRelativePaths: true, ignorecase: false }).add([...patterns])
+function matcher(patterns: readonly string[]): ReturnType<typeof ignore> {
+  for (const pattern of patterns) {
+    if (pattern.trim() === "") throw new UsageError("an empty pattern matches nothing")
+  }
+  // The keys of a bucket may look like paths that no tree has.
+  return ignore({ ignorecase: false, allowRelativePaths: true }).add([...patterns])
 }

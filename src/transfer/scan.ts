@@ -1,16 +1,12 @@
 import type { Dirent, Stats } from "node:fs"
 import { lstat, readdir, stat } from "node:fs/promises"
 import { join } from "node:path"
-import ignore from "ignore"
 import { concat, fromUtf8, utf8 } from "../bytes.ts"
-import { LocalIoError, type S3epError, UsageError } from "../errors.ts"
+import { LocalIoError, type S3epError } from "../errors.ts"
+import { Filter, type FilterPatterns } from "./filter.ts"
 import { localError } from "./local-error.ts"
 
-export interface ScanOptions {
-  /** Patterns as in a .gitignore: only files that match one, or lie in a directory that does. All if empty. */
-  readonly include?: readonly string[] | undefined
-  /** Patterns as in a .gitignore; they win over `include`. */
-  readonly exclude?: readonly string[] | undefined
+export interface ScanOptions extends FilterPatterns {
   /** What becomes of symbolic links: left out (if not given), gone into, or a failure each. */
   readonly symlinks?: "skip" | "follow" | "fail" | undefined
   readonly signal?: AbortSignal | undefined
@@ -146,33 +142,6 @@ class Walk {
       return { kind: "failed", error: asLocal(path, error) }
     }
   }
-}
-
-/** Patterns with the meaning they have in a .gitignore. */
-class Filter {
-  readonly #include: ReturnType<typeof ignore> | null
-  readonly #exclude: ReturnType<typeof ignore>
-
-  constructor({ include = [], exclude = [] }: ScanOptions) {
-    this.#include = include.length === 0 ? null : patterns(include)
-    this.#exclude = patterns(exclude)
-  }
-
-  /** @param relative - with "/" at the end for a directory. */
-  excludes(relative: string): boolean {
-    return this.#exclude.ignores(relative)
-  }
-
-  wants(relative: string): boolean {
-    return !this.excludes(relative) && (this.#include?.ignores(relative) ?? true)
-  }
-}
-
-function patterns(lines: readonly string[]): ReturnType<typeof ignore> {
-  for (const line of lines) {
-    if (line.trim() === "") throw new UsageError("an empty pattern matches nothing")
-  }
-  return ignore({ ignorecase: false }).add(lines)
 }
 
 async function fileEntry(path: string, relative: string): Promise<ScanEntry> {

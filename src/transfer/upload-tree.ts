@@ -12,6 +12,9 @@ import type { UploadOptions, UploadResult } from "./upload-request.ts"
 const FILES_AT_ONCE = 16
 const MAX_KEY_BYTES = 1024
 
+/** Why a file is skipped that needs no notice. */
+export const STORED_ALREADY = "it is stored already"
+
 export interface UploadTreeRequest
   extends Omit<UploadOptions, "address" | "item" | "concurrency">,
     Pick<ScanOptions, "include" | "exclude" | "symlinks"> {
@@ -109,7 +112,7 @@ async function settleOne(
     context.onProgress({ type: "notice", message })
     return { ...item, outcome: "skipped", why: entry.why }
   }
-  if (exists) return { ...item, outcome: "skipped", why: "it is stored already" }
+  if (exists) return { ...item, outcome: "skipped", why: STORED_ALREADY }
   try {
     checkKey(address)
     if (request.dryRun) return { ...item, outcome: "planned", bytes: entry.bytes }

@@ -71,6 +71,13 @@ test("2: a variable that s3ep does not know, with a suggestion", async () => {
   expect(run.stderr).toContain("S3EP_ENDPOINT")
 })
 
+test("2: the hint and the summary name the command, and S3EP_JSON counts before settings are read", async () => {
+  const site = await openCliSite()
+  const { lines, events } = await site.run(["mp-upload", "list", "--nonsense"], { env: { S3EP_JSON: "1" } })
+  expect(events).toEqual([expect.objectContaining({ hint: "see `s3ep mp-upload list --help`" })])
+  expect(lines).toEqual([{ type: "summary", command: "mp-upload list", exitCode: 2 }])
+})
+
 test("3: some items failed, and each is listed", async () => {
   const site = await openCliSite()
   await writeFile(site.home.path("good"), "good")

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs"
 import { resolve } from "node:path"
 import { type DownloadTreeItem, downloadTree } from "../../transfer/download-tree.ts"
-import { createFilter } from "../../transfer/filter.ts"
+import { Filter } from "../../transfer/filter.ts"
 import { objectUri } from "../../transfer/naming.ts"
 import { parseAddress } from "../address.ts"
 import { Batch } from "../batch.ts"
@@ -17,7 +17,8 @@ export async function getTree(
   options: GetOptions,
 ): Promise<void> {
   const addresses = sources.map(parseAddress)
-  const { include = [], exclude = [], preserve, dryRun } = options
+  const { include, exclude, preserve, dryRun } = options
+  const filter = new Filter({ include, exclude })
   const context = await session.transfer(dryRun ? "none" : "read")
   const { requesterPays, concurrency } = session.settings
   const customerKey = await session.customerKey()
@@ -27,7 +28,7 @@ export async function getTree(
       bucket: address.bucket,
       prefix: address.key,
       target: resolve(session.io.cwd, dest),
-      include: createFilter({ include, exclude }),
+      include: (relative) => filter.wants(relative),
       existing: options.skipExisting ? "skip" : options.clobber ? "replace" : "fail",
       dryRun,
       concurrency,

@@ -7,7 +7,7 @@ import { BUFFER_BUDGET_BYTES } from "../../transfer/plan.ts"
 import { openSource } from "../../transfer/source.ts"
 import { uploadFile } from "../../transfer/upload.ts"
 import type { UploadOptions } from "../../transfer/upload-request.ts"
-import { type UploadTreeItem, uploadTree } from "../../transfer/upload-tree.ts"
+import { STORED_ALREADY, type UploadTreeItem, uploadTree } from "../../transfer/upload-tree.ts"
 import { Batch } from "../batch.ts"
 import type { Session } from "../session.ts"
 import { readWriteOptions } from "../write-options.ts"
@@ -49,7 +49,7 @@ async function putFile(
 ): Promise<void> {
   const uri = objectUri(address)
   if (options.skipExisting && (await exists(context, address))) {
-    leftAlone(session, source, uri, "it is stored already")
+    leftAlone(session, source, uri, STORED_ALREADY)
     return
   }
   if (!options.dryRun) {
@@ -82,7 +82,9 @@ async function putTree(
     batch.succeeded()
     if (result) stored(session, shown, result)
     else if (outcome === "planned") plannedStore(session, { source: shown, uri: objectUri(address), bytes })
-    else leftAlone(session, shown, objectUri(address), why ?? "")
+    // Of what else is left out, a notice told people.
+    else if (why === STORED_ALREADY || session.output.json)
+      leftAlone(session, shown, objectUri(address), why ?? "")
   }
   await uploadTree(context, { ...wishes, ...filters, root, bucket, prefix, partConcurrency, onItem })
 }
