@@ -32,7 +32,7 @@ export interface JournalHead {
   readonly created: string
 }
 
-/** An attempt that is about to be sent; the CRC-32 is missing where the part is streamed. */
+/** An attempt that is about to be sent; the CRC-32 is missing where the part is streamed, and in the first run. */
 export interface AttemptLine {
   readonly attempt: number
   /** 24 bytes, hexadecimal. */

@@ -20,8 +20,8 @@ export const DEFAULT_PART_BYTES = 16 * MIB
 export const DEFAULT_CONCURRENCY = 4
 /** A part with more stored bytes than this is sealed as the socket pulls it instead of being held whole. */
 export const MAX_BUFFERED_BYTES = 36 * MIB
-/** What part buffers may take together. */
-export const BUFFER_BUDGET_BYTES = 96 * MIB
+/** What part buffers may take together: a process with that many stays under 256 MiB. */
+export const BUFFER_BUDGET_BYTES = 56 * MIB
 
 /** What the user asked for; what is missing is chosen from the size. */
 export interface PlanWishes {

@@ -78,6 +78,7 @@ export async function takeUpEarlier(job: UploadJob, journalPath: string): Promis
       journal: appended,
       done,
       attempted: new Set([...journal.attempts.keys(), ...listed.keys()]),
+      resumed: true,
     }
     try {
       await appended.mark({ resumed: new Date(context.clock.now()).toISOString() })

@@ -187,6 +187,20 @@ describe("ListParts is believed, not the journal", () => {
     },
   )
 
+  test.each([
+    ["crc32", 5],
+    ["none", 4],
+  ] as const)(
+    "by a second run, it is kept if its checksum says so (checksum: %s)",
+    async (checksum, resumedParts) => {
+      await interrupted({ checksum })
+      const store = faulty(site.store, { call: 2, operation: "uploadPart", moment: "after" })
+      await thrown(finish({ concurrency: 1, checksum }, { store }))
+      expect(await finish({ checksum })).toMatchObject({ resumedParts })
+      await expectWhole()
+    },
+  )
+
   test("a part that may be of either of two attempts is sent again", async () => {
     const lost = () => faulty(site.store, { call: 1, operation: "uploadPart", moment: "after" })
     const before = faulty(site.store, { call: 1, operation: "uploadPart", moment: "before" })
