@@ -57,6 +57,20 @@ test("several trees go up each under its own name", async () => {
   expect(lines.flatMap(({ key }) => key ?? [])).toEqual(["p/one/f", "p/two/f"])
 })
 
+test("rm -r of a tree leaves alone what merely begins like it", async () => {
+  const site = await openCliSite()
+  for (const key of ["t/a", "t/b/c", "t2", "t"]) {
+    await site.succeed(["put", "-", `s3://vault/${key}`], { stdin: Buffer.from("x") })
+  }
+  const { lines } = await site.succeed(["rm", "-r", "s3://vault/t", "--json"])
+  expect(lines.flatMap(({ type, uri }) => (type === "deleted" ? uri : [])).sort()).toEqual([
+    "s3://vault/t/a",
+    "s3://vault/t/b/c",
+  ])
+  const left = await site.succeed(["ls", "-r", "s3://vault", "--json"])
+  expect(left.lines.flatMap(({ key }) => key ?? [])).toEqual(["t", "t2"])
+})
+
 test("--skip-existing leaves alone what is there, in both directions", async () => {
   const site = await openCliSite()
   await tree(site)

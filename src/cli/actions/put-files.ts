@@ -48,7 +48,7 @@ async function putFile(
   memory: PartMemory,
 ): Promise<void> {
   const uri = objectUri(address)
-  if (options.skipExisting && (await exists(context, address))) {
+  if (options.skipExisting && (await exists(context, address, wishes))) {
     leftAlone(session, source, uri, STORED_ALREADY)
     return
   }
@@ -58,7 +58,7 @@ async function putFile(
     return
   }
   await using file = await openSource(path)
-  await refuseExisting(context, address, options)
+  await refuseExisting(context, address, options, wishes)
   plannedStore(session, { source, uri, bytes: file.bytes })
 }
 

@@ -64,7 +64,7 @@ async function putStream(
     "run the same command again: what comes from a pipe cannot be gone on with, and nothing of it was kept"
   const wishes = await readWriteOptions(session, options)
   if (options.dryRun) {
-    await refuseExisting(await session.transfer("none"), address, options)
+    await refuseExisting(await session.transfer("none"), address, options, wishes)
     return plannedStore(session, { source, uri: objectUri(address), bytes: expectedBytes ?? null })
   }
   const context = await session.transfer("write")

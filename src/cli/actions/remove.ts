@@ -32,9 +32,10 @@ export async function remove(
   }
   const addresses = targets.map(recursive ? parseAddress : parseObject)
   const context = await session.transfer("none")
-  if (!recursive) for (const address of addresses.filter(isPrefix)) await refusePrefix(context, address)
-  const { store, signal } = context
   const { requesterPays } = session.settings
+  if (!recursive)
+    for (const address of addresses.filter(isPrefix)) await refusePrefix(context, address, requesterPays)
+  const { store, signal } = context
   session.interruptionHint = "run the same command again for the rest"
   const one = async (address: ObjectAddress): Promise<void> => {
     const line = { uri: objectUri(address), versionId: versionId ?? null }
@@ -59,7 +60,7 @@ export async function remove(
       continue
     }
     let found = 0
-    await forEachConcurrent(objectsBelow(context, address), AT_ONCE, async (object) => {
+    await forEachConcurrent(objectsBelow(context, address, requesterPays), AT_ONCE, async (object) => {
       found++
       await batch.run(objectUri(object), () => one(object))
     })
@@ -69,9 +70,13 @@ export async function remove(
 }
 
 // An object may have such a key; more often -r was forgotten, and S3 deletes what is not there without a word.
-async function refusePrefix({ store, signal }: TransferContext, address: ObjectAddress): Promise<void> {
+async function refusePrefix(
+  { store, signal }: TransferContext,
+  address: ObjectAddress,
+  requesterPays: boolean,
+): Promise<void> {
   try {
-    await store.head(address, { signal })
+    await store.head(address, { requesterPays, signal })
   } catch (error) {
     if (!(error instanceof NotFoundError) || error.what !== "object") throw error
     const uri = objectUri(address)

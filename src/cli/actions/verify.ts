@@ -5,7 +5,7 @@ import type { TransferContext } from "../../transfer/context.ts"
 import { listObjects } from "../../transfer/list.ts"
 import { objectUri } from "../../transfer/naming.ts"
 import { verifyObject } from "../../transfer/verify.ts"
-import { parseAddress, parseObject } from "../address.ts"
+import { isPrefix, parseAddress, parseObject } from "../address.ts"
 import { Batch, forEachItem } from "../batch.ts"
 import type { Session } from "../session.ts"
 import { formatBytes } from "../text.ts"
@@ -44,7 +44,7 @@ export async function verify(
   const batch = new Batch(session, "object")
   for (const address of addresses) {
     let found = 0
-    await forEachConcurrent(objectsBelow(context, address), AT_ONCE, async (object) => {
+    await forEachConcurrent(objectsBelow(context, address, requesterPays), AT_ONCE, async (object) => {
       found++
       await batch.run(objectUri(object), () => check(object))
     })
@@ -53,13 +53,15 @@ export async function verify(
   batch.finish(INTEGRITY_STATUS)
 }
 
-/** The objects under a prefix. */
+/** The objects of a tree: what lies below `photos` is not what merely begins with it, such as `photos-2`. */
 export async function* objectsBelow(
   context: TransferContext,
-  { bucket, key: prefix }: ObjectAddress,
+  { bucket, key }: ObjectAddress,
+  requesterPays: boolean,
 ): AsyncGenerator<ObjectAddress, void, undefined> {
-  for await (const { kind, key } of listObjects(context, bucket, prefix, { recursive: true })) {
-    if (kind === "object") yield { bucket, key }
+  const prefix = isPrefix({ bucket, key }) ? key : `${key}/`
+  for await (const found of listObjects(context, bucket, prefix, { recursive: true, requesterPays })) {
+    if (found.kind === "object") yield { bucket, key: found.key }
   }
 }
 
