@@ -67,7 +67,9 @@ function installPinned(): void {
 }
 
 function start(node: string, args: readonly string[]): ChildProcessWithoutNullStreams {
-  const env = { ...process.env, XDG_CACHE_HOME: join(checkout, "cache") }
+  // A run under coverage hands its settings of the compile cache on to what it starts.
+  const { NODE_COMPILE_CACHE, NODE_DISABLE_COMPILE_CACHE, NODE_V8_COVERAGE, ...inherited } = process.env
+  const env = { ...inherited, XDG_CACHE_HOME: join(checkout, "cache") }
   return spawn(node, [join(checkout, "bin/s3ep.js"), ...args], { env })
 }
 
