@@ -66,10 +66,18 @@ export async function openEnvelope(
   envelope: Envelope,
   { objectKey, readers }: { objectKey: string; readers: readonly Kek[] },
 ): Promise<{ dek: SecretBytes; kek: Kek }> {
-  const context = bindingContext(envelope.bind, objectKey)
+  return unwrapAny(envelope.recipients, bindingContext(envelope.bind, objectKey), readers)
+}
+
+/** As `openEnvelope`, of a key wrapped to some recipients under any context (32 bytes). */
+export async function unwrapAny(
+  recipients: readonly Recipient[],
+  context: Uint8Array,
+  readers: readonly Kek[],
+): Promise<{ dek: SecretBytes; kek: Kek }> {
   const failures: unknown[] = []
   for (const kek of readers.toSorted((a, b) => Number(a.slow ?? false) - Number(b.slow ?? false))) {
-    const matching = envelope.recipients.filter((recipient) => kek.matches(recipient))
+    const matching = recipients.filter((recipient) => kek.matches(recipient))
     for (const recipient of kek.slow ? matching.slice(0, MAX_SLOW_ATTEMPTS) : matching) {
       try {
         const dek = await kek.unwrap(recipient, context)
@@ -84,7 +92,7 @@ export async function openEnvelope(
   throw (
     damage ??
     failures[0] ??
-    new KeyMissingError("no key at hand unwraps its DEK", { hint: hintToOpen(envelope.recipients) })
+    new KeyMissingError("no key at hand unwraps its DEK", { hint: hintToOpen(recipients) })
   )
 }
 

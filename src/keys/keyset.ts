@@ -30,12 +30,16 @@ export async function openKeySet(
     const stored = keys.map((key) => storedKek(deps.directory, key))
     const unreadable = new Map(broken.map((key) => [brokenKek(key), key.error]))
     const directoryKeks = [...stored, ...unreadable.keys()]
-    const writers = request.purpose === "read" ? [] : chooseWriters(request, configured, directoryKeks)
-    for (const writer of writers) {
-      const error = unreadable.get(writer)
-      if (error) throw error
+    const choose = (): readonly Kek[] => {
+      const writers = request.purpose === "read" ? [] : chooseWriters(request, configured, directoryKeks)
+      for (const writer of writers) {
+        const error = unreadable.get(writer)
+        if (error) throw error
+      }
+      return writers
     }
-    return new OpenKeySet([...configured, ...directoryKeks], writers)
+    if (!request.writersMayBeMissing) choose()
+    return new OpenKeySet([...configured, ...directoryKeks], choose)
   } catch (error) {
     for (const kek of configured) kek[Symbol.dispose]()
     throw error
@@ -44,11 +48,17 @@ export async function openKeySet(
 
 class OpenKeySet implements KeySet {
   readonly readers: readonly Kek[]
-  readonly writers: readonly Kek[]
+  readonly #choose: () => readonly Kek[]
+  #writers: readonly Kek[] | undefined
 
-  constructor(readers: readonly Kek[], writers: readonly Kek[]) {
+  constructor(readers: readonly Kek[], choose: () => readonly Kek[]) {
     this.readers = readers
-    this.writers = writers
+    this.#choose = choose
+  }
+
+  get writers(): readonly Kek[] {
+    this.#writers ??= this.#choose()
+    return this.#writers
   }
 
   [Symbol.dispose](): void {

@@ -20,6 +20,8 @@ export interface KeySetRequest {
   /** The configured one to write to, in the same spelling. */
   readonly defaultKek?: string | undefined
   readonly purpose: "read" | "write" | "both"
+  /** Fail over there being none to write to only when `writers` is asked for: a keyring may serve instead. */
+  readonly writersMayBeMissing?: boolean | undefined
 }
 
 /** Where keys come from, besides the request. */

@@ -1,7 +1,7 @@
 import type { RandomSource } from "../crypto/secret.ts"
 import type { TransientCause } from "../errors.ts"
-import type { KeySet } from "../keys/kek.ts"
-import type { ObjectStore } from "../store/store.ts"
+import type { Kek, KeySet, Recipient } from "../keys/kek.ts"
+import type { ObjectAddress, ObjectStore } from "../store/store.ts"
 
 /** Milliseconds since 1970, and a way to wait. Injected, so that tests never sleep. */
 export interface Clock {
@@ -34,11 +34,21 @@ export type ProgressEvent =
   | { readonly type: "notice"; readonly message: string; readonly hint?: string | undefined }
   | { readonly type: "finished"; readonly item: string }
 
+/** The keyrings of a store, as far as work on objects needs them. */
+export interface ObjectKeyrings {
+  /** The KEK of the nearest keyring above an object, which a new one is wrapped to; null if there is no keyring. */
+  writersFor(address: ObjectAddress): Promise<readonly Kek[] | null>
+  /** KEKs of keyrings above an object that fit one of its recipients. */
+  readersFor(address: ObjectAddress, recipients: readonly Recipient[]): Promise<readonly Kek[]>
+}
+
 /** What every transfer works with. */
 export interface TransferContext {
   /** Retries already; see `withRetry`. */
   readonly store: ObjectStore
   readonly keys: KeySet
+  /** Looked at for every object that is written, and for those none of `keys` opens; not at all if not given. */
+  readonly keyrings?: ObjectKeyrings | undefined
   readonly random: RandomSource
   readonly clock: Clock
   /** Where journals and locks live, `$XDG_STATE_HOME/s3ep`; made 0700 when first needed. */

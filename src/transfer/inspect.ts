@@ -3,7 +3,7 @@ import { HEADER_BYTES, type Layout, layoutOfCiphertext, SEAL_BYTES } from "../ag
 import { RefusedError } from "../agcm/refused.ts"
 import { TAG_BYTES } from "../crypto/aead.ts"
 import type { SecretBytes } from "../crypto/secret.ts"
-import { type Envelope, openEnvelope } from "../envelope/envelope.ts"
+import type { Envelope } from "../envelope/envelope.ts"
 import { fromUserMetadata } from "../envelope/metadata.ts"
 import { openPrivateMetadata, type PrivateMetadata } from "../envelope/private-metadata.ts"
 import { IntegrityError, KeyMissingError, UsageError } from "../errors.ts"
@@ -11,6 +11,7 @@ import type { Kek } from "../keys/kek.ts"
 import type { ObjectAddress, ObjectBody, ObjectInfo } from "../store/store.ts"
 import type { TransferContext } from "./context.ts"
 import { BodyReader, checkRange, PinnedObject, type ReadRequest, type StoredRange } from "./fetch.ts"
+import { unwrapEnvelope } from "./keks.ts"
 import { namingObject, objectUri } from "./naming.ts"
 
 /** Formats of a body that can be read. */
@@ -70,8 +71,7 @@ export async function inspectObject(
     const found = await outlineObject(context, { ...options, address })
     const { envelope } = found
     try {
-      const { readers } = context.keys
-      const { dek, kek } = await openEnvelope(envelope, { objectKey: address.key, readers })
+      const { dek, kek } = await unwrapEnvelope(context, address, envelope)
       using _ = dek
       const { id, name } = kek
       return { ...found, private: openPrivateMetadata(envelope, dek), kek: { id, name } }
@@ -112,8 +112,7 @@ export async function openObject(
   return namingObject(address, async () => {
     const { info, envelope, layout, header, body, end } = await look(context, request, firstBytes)
     try {
-      const { readers } = context.keys
-      const { dek, kek } = await openEnvelope(envelope, { objectKey: address.key, readers })
+      const { dek, kek } = await unwrapEnvelope(context, address, envelope)
       const pinned = new PinnedObject(context.store, request, info)
       const first = { body, end }
       const dispose = async () => {

@@ -6,6 +6,7 @@ import { toUserMetadata } from "../envelope/metadata.ts"
 import { formatMtime, type PrivateMetadata } from "../envelope/private-metadata.ts"
 import type { ObjectSettings, StoreLimits } from "../store/store.ts"
 import type { TransferContext } from "./context.ts"
+import { writersOf } from "./keks.ts"
 import type { Source } from "./source.ts"
 import type { UploadOptions } from "./upload-request.ts"
 
@@ -34,7 +35,7 @@ export async function newObject(
       dek,
       bind: "key",
       objectKey: address.key,
-      writers: context.keys.writers,
+      writers: await writersOf(context, address),
       privateMetadata:
         settings.contentType === undefined
           ? privateMetadata

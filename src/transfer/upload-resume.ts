@@ -1,6 +1,5 @@
 import { base64, u32be } from "../bytes.ts"
 import type { SecretBytes } from "../crypto/secret.ts"
-import { openEnvelope } from "../envelope/envelope.ts"
 import { IntegrityError, KeyMissingError, NotFoundError, PreconditionError } from "../errors.ts"
 import type { ListedPart, StoredObject } from "../store/store.ts"
 import { giveUp } from "./complete.ts"
@@ -12,6 +11,7 @@ import {
   loadJournal,
   type PartLine,
 } from "./journal-lines.ts"
+import { unwrapEnvelope, writersOf } from "./keks.ts"
 import { objectUri } from "./naming.ts"
 import { contradicts, planWithGeometry, type UploadPlan } from "./plan.ts"
 import { partBytes } from "./seal-part.ts"
@@ -49,7 +49,7 @@ export async function takeUpEarlier(job: UploadJob, journalPath: string): Promis
     return startOver(job, journalPath, journal.head, `its journal is damaged: ${journal.why}`)
   }
   const { head } = journal
-  const objection = objectionTo(job, head)
+  const objection = await objectionTo(job, head)
   if (objection !== null) return startOver(job, journalPath, head, objection)
   const plan = planWithGeometry(head.plaintextBytes, head.geometry, job.limits, request)
   const ownObject = () =>
@@ -95,7 +95,7 @@ export async function takeUpEarlier(job: UploadJob, journalPath: string): Promis
 }
 
 /** Why this request cannot go on with that upload; null if it can. */
-function objectionTo(job: UploadJob, head: JournalHead): string | null {
+async function objectionTo(job: UploadJob, head: JournalHead): Promise<string | null> {
   const { request, source, context } = job
   const sameAddress = head.bucket === request.address.bucket && head.key === request.address.key
   if (!sameAddress || head.endpoint !== context.store.endpoint) return "its journal is that of another object"
@@ -105,11 +105,11 @@ function objectionTo(job: UploadJob, head: JournalHead): string | null {
   if (contradicts(request, head.geometry)) return "it was cut into parts of another size"
   if (!sameSettings(head.settings, storeSettings(request.settings))) return "it has other settings"
   if ((head.checksum ?? "auto") !== (request.checksum ?? "auto")) return "it has other checksums"
-  return request.keepRecipients || sameRecipients(job, head) ? null : "it is encrypted to other keys"
+  return request.keepRecipients || (await sameRecipients(job, head)) ? null : "it is encrypted to other keys"
 }
 
-function sameRecipients({ context }: UploadJob, { envelope }: JournalHead): boolean {
-  const { writers } = context.keys
+async function sameRecipients({ context, request }: UploadJob, { envelope }: JournalHead): Promise<boolean> {
+  const writers = await writersOf(context, request.address)
   const { recipients } = envelope
   // By what they match, not by id: a passphrase has another id for each salt.
   return (
@@ -125,7 +125,7 @@ async function startOver(
   why: string,
 ): Promise<Earlier> {
   const uri = objectUri(job.request.address)
-  if (job.request.keepRecipients && head && !sameRecipients(job, head)) {
+  if (job.request.keepRecipients && head && !(await sameRecipients(job, head))) {
     throw new PreconditionError(`cannot go on with the upload of ${uri}: ${why}`, {
       hint: "it would start over, for other keys than it began with: put the file again, with the keys it is meant for",
     })
@@ -143,8 +143,7 @@ async function startOver(
 
 async function unwrap({ context, request }: UploadJob, head: JournalHead): Promise<SecretBytes | null> {
   try {
-    const { readers } = context.keys
-    return (await openEnvelope(head.envelope, { objectKey: request.address.key, readers })).dek
+    return (await unwrapEnvelope(context, request.address, head.envelope)).dek
   } catch (error) {
     if (error instanceof IntegrityError) return null
     if (!(error instanceof KeyMissingError)) throw error
