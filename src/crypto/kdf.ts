@@ -1,8 +1,9 @@
-import { argon2, createHash, createHmac, hkdfSync } from "node:crypto"
+import { argon2, createHash, createHmac, hkdfSync, pbkdf2 } from "node:crypto"
 import { promisify } from "node:util"
 import { SecretBytes } from "./secret.ts"
 
 const argon2Async = promisify(argon2)
+const pbkdf2Async = promisify(pbkdf2)
 
 /**
  * HKDF with SHA-512 (RFC 5869, Extract and Expand).
@@ -17,6 +18,21 @@ export function hkdfSha512(
   length: number,
 ): SecretBytes {
   return new SecretBytes(new Uint8Array(hkdfSync("sha512", inputKey, salt, info, length)))
+}
+
+/**
+ * HKDF with SHA-256 (RFC 5869, Extract and Expand), as other systems use it.
+ *
+ * @param salt - may be empty, which RFC 5869 takes as 32 zero bytes.
+ * @param length - bytes to derive, at most 8,160.
+ */
+export function hkdfSha256(
+  inputKey: Uint8Array,
+  salt: Uint8Array,
+  info: Uint8Array,
+  length: number,
+): SecretBytes {
+  return new SecretBytes(new Uint8Array(hkdfSync("sha256", inputKey, salt, info, length)))
 }
 
 /** @returns 32 bytes. */
@@ -48,22 +64,42 @@ export interface Argon2Parameters {
  *
  * @param passphrase - its bytes; not empty.
  * @param salt - at least 8 bytes.
- * @returns 32 bytes.
+ * @param length - bytes to derive.
  */
 export async function argon2id(
   passphrase: Uint8Array,
   salt: Uint8Array,
   parameters: Argon2Parameters,
+  length = 32,
 ): Promise<SecretBytes> {
-  const tag = await argon2Async("argon2id", {
-    message: passphrase,
-    nonce: salt,
-    parallelism: parameters.lanes,
-    tagLength: 32,
-    memory: parameters.memoryKib,
-    passes: parameters.passes,
-  })
-  const key = new Uint8Array(tag)
-  tag.fill(0)
+  return owned(
+    await argon2Async("argon2id", {
+      message: passphrase,
+      nonce: salt,
+      parallelism: parameters.lanes,
+      tagLength: length,
+      memory: parameters.memoryKib,
+      passes: parameters.passes,
+    }),
+  )
+}
+
+/**
+ * PBKDF2 with HMAC-SHA256 (RFC 8018), on a thread of the pool: for keys that others derived with it.
+ *
+ * @param length - bytes to derive.
+ */
+export async function pbkdf2Sha256(
+  passphrase: Uint8Array,
+  salt: Uint8Array,
+  iterations: number,
+  length: number,
+): Promise<SecretBytes> {
+  return owned(await pbkdf2Async(passphrase, salt, iterations, length, "sha256"))
+}
+
+function owned(derived: Buffer): SecretBytes {
+  const key = new Uint8Array(derived)
+  derived.fill(0)
   return new SecretBytes(key)
 }
