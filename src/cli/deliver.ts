@@ -1,5 +1,5 @@
 import type { TransferContext } from "../transfer/context.ts"
-import { existsAlready, inspectTarget, ReplacementFile } from "../transfer/replace.ts"
+import { existsAlready, inspectTarget, ReplacementFile, temporaryPath } from "../transfer/replace.ts"
 import { writePieces } from "../transfer/write-pieces.ts"
 import { writeInOrder } from "../transfer/write-stream.ts"
 
@@ -21,7 +21,7 @@ export async function deliverToFile(
     return found.path
   }
   if (found.kind === "directory" || (found.existing && !overwrite)) throw existsAlready(found.path)
-  const file = await ReplacementFile.create(found.path, random)
+  const file = await ReplacementFile.create(found.path, temporaryPath(found.path, random))
   try {
     await writePieces(file, 0, pieces, () => signal.throwIfAborted())
     signal.throwIfAborted()

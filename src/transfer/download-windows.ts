@@ -15,7 +15,8 @@ import {
 import type { OpenObject } from "./inspect.ts"
 import { acquireLock } from "./lock.ts"
 import { ObjectOpener } from "./opener.ts"
-import { discardTemporary, type FinishOptions, ReplacementFile } from "./replace.ts"
+import { discardTemporary, type FinishOptions, ReplacementFile, temporaryPath } from "./replace.ts"
+import { recordTemporary } from "./temporaries.ts"
 import { segmentsBeginningIn, type Window, Windows } from "./windows.ts"
 import { crcOfFile, writePieces } from "./write-pieces.ts"
 
@@ -121,10 +122,12 @@ async function startOver(
   identity: DownloadIdentity,
   request: WindowsRequest,
 ): Promise<Progress> {
-  const file = await ReplacementFile.create(request.target, context.random)
+  const path = temporaryPath(request.target, context.random)
+  await using _ = await recordTemporary(context, path) // until the journal knows of it
+  const file = await ReplacementFile.create(request.target, path)
   try {
     await file.setLength(object.layout.plaintextBytes)
-    const temporary = { path: file.path, ...file.identity }
+    const temporary = { path, ...file.identity }
     const journal = await DownloadJournal.create(request.journal, identity, temporary)
     return { file, journal, done: new Set(), doneBytes: 0 }
   } catch (error) {

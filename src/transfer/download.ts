@@ -16,8 +16,10 @@ import {
   lstatIfAny,
   ReplacementFile,
   restored,
+  temporaryPath,
 } from "./replace.ts"
 import { nameInDirectory } from "./target.ts"
+import { recordTemporary, sweepTemporaries } from "./temporaries.ts"
 import { Windows } from "./windows.ts"
 import { writePieces } from "./write-pieces.ts"
 import { writeInOrder } from "./write-stream.ts"
@@ -79,6 +81,7 @@ export async function downloadFile(
   if (found.kind === "stream") return downloadToStream(context, request, found.path, item)
   const target = found.path
   if (found.existing && !overwrite) throw existsAlready(target)
+  await sweepOnce(context)
   const { stateDirectory, store } = context
   const journal = downloadJournalPath(stateDirectory, store.endpoint, address, request.versionId, target)
   const begun = await isThere(journal)
@@ -105,6 +108,14 @@ export async function downloadFile(
   })
 }
 
+const swept = new WeakSet<TransferContext>()
+
+async function sweepOnce(context: TransferContext): Promise<void> {
+  if (swept.has(context)) return
+  swept.add(context)
+  await sweepTemporaries(context)
+}
+
 async function fileTarget({ target, address, exact }: DownloadRequest) {
   const present = exact ? await lstatIfAny(target) : null
   if (present && !present.isFile()) throw existsAlready(target)
@@ -125,7 +136,9 @@ async function downloadAtOnce(
   const bytes = object.layout.plaintextBytes
   context.onProgress({ type: "started", item, bytes, doneBytes: 0, parts: undefined })
   const opener = new ObjectOpener(object)
-  const file = await ReplacementFile.create(options.target, context.random)
+  const path = temporaryPath(options.target, context.random)
+  await using _ = await recordTemporary(context, path)
+  const file = await ReplacementFile.create(options.target, path)
   try {
     for (const window of new Windows(object.layout, options.windowBytes)) {
       const pieces = opener.open(window, context.signal)

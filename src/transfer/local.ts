@@ -5,7 +5,7 @@ import { UsageError } from "../errors.ts"
 import { decryptStream, encryptStream, type LocalContext } from "./container.ts"
 import { localError } from "./local-error.ts"
 import { named } from "./naming.ts"
-import { existsAlready, inspectTarget, ReplacementFile, restored } from "./replace.ts"
+import { existsAlready, inspectTarget, ReplacementFile, restored, temporaryPath } from "./replace.ts"
 import { openSource } from "./source.ts"
 import { writePieces } from "./write-pieces.ts"
 import { writeInOrder } from "./write-stream.ts"
@@ -122,7 +122,7 @@ async function deliver(
     return found.path
   }
   if (found.existing && !overwrite) throw existsAlready(found.path)
-  const file = await ReplacementFile.create(found.path, context.random)
+  const file = await ReplacementFile.create(found.path, temporaryPath(found.path, context.random))
   try {
     await writePieces(file, 0, pieces, () => context.signal.throwIfAborted())
     context.signal.throwIfAborted()

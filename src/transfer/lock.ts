@@ -65,14 +65,19 @@ export async function lockHolder(
   return held?.owner && isAlive(held.owner, processes) ? held.owner : null
 }
 
+/** This process, as the owner of something new. */
+export function ownerHere(random: RandomSource, processes: ProcessTable = systemProcesses): LockOwner {
+  const { pid, host, boot } = processes
+  return { pid, started: processes.startOf(pid), host, boot, nonce: hex(random(8)) }
+}
+
 async function acquire(
   path: string,
   what: string,
   random: RandomSource,
   processes: ProcessTable,
 ): Promise<Lock> {
-  const { pid, host, boot } = processes
-  const owner: LockOwner = { pid, started: processes.startOf(pid), host, boot, nonce: hex(random(8)) }
+  const owner = ownerHere(random, processes)
   const beside = `${path}.${owner.nonce}`
   await writeSynced(beside, JSON.stringify(owner))
   try {
@@ -118,7 +123,8 @@ async function readLock(path: string): Promise<{ owner: LockOwner | null; nonce:
   return { owner, nonce: owner?.nonce ?? hex(sha256(utf8(text))).slice(0, 16) }
 }
 
-function parseOwner(text: string): LockOwner | null {
+/** @returns null if it is no owner written as JSON. */
+export function parseOwner(text: string): LockOwner | null {
   try {
     const { pid, started, host, boot, nonce } = JSON.parse(text)
     const readable =
@@ -129,7 +135,8 @@ function parseOwner(text: string): LockOwner | null {
   }
 }
 
-function isAlive(owner: LockOwner, processes: ProcessTable): boolean {
+/** Whether an owner may still be at work. */
+export function isAlive(owner: LockOwner, processes: ProcessTable = systemProcesses): boolean {
   if (owner.host !== processes.host) return true // nobody here can say
   if (owner.boot !== null && processes.boot !== null && owner.boot !== processes.boot) return false
   const started = processes.startOf(owner.pid)

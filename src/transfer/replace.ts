@@ -76,10 +76,10 @@ export class ReplacementFile {
 
   /**
    * @param target - the file it will become, symbolic links resolved.
+   * @param path - where it is until then, from `temporaryPath`.
    * @throws {LocalIoError} if it cannot be made.
    */
-  static async create(target: string, random: RandomSource): Promise<ReplacementFile> {
-    const path = join(dirname(target), temporaryName(basename(target), hex(random(6))))
+  static async create(target: string, path: string): Promise<ReplacementFile> {
     try {
       const { O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW } = constants
       const file = await open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
@@ -220,9 +220,16 @@ function sameIdentity(a: FileIdentity, b: FileIdentity): boolean {
   return a.device === b.device && a.inode === b.inode
 }
 
-function temporaryName(name: string, id: string): string {
-  const full = `.${name}.s3ep-${id}.part`
-  return Buffer.byteLength(full) <= MAX_NAME_BYTES ? full : `.s3ep-${id}.part`
+/** A new name beside the target, which nobody guesses and no other process comes upon. */
+export function temporaryPath(target: string, random: RandomSource): string {
+  const suffix = `.s3ep-${hex(random(6))}.part`
+  const full = `.${basename(target)}${suffix}`
+  return join(dirname(target), Buffer.byteLength(full) <= MAX_NAME_BYTES ? full : suffix)
+}
+
+/** Whether `temporaryPath` makes such names. */
+export function isTemporaryPath(path: string): boolean {
+  return /^\.(?:.*\.)?s3ep-[0-9a-f]{12}\.part$/s.test(basename(path))
 }
 
 function without(pieces: readonly Uint8Array[], written: number): Uint8Array[] {
