@@ -1,7 +1,7 @@
 import { concat, equalSecret, readU32le, u32le, utf8 } from "../bytes.ts"
-import { KEY_BYTES, NONCE_BYTES } from "../crypto/aead.ts"
+import { AeadKey, KEY_BYTES, NONCE_BYTES } from "../crypto/aead.ts"
 import { hkdfSha512 } from "../crypto/kdf.ts"
-import { SecretBytes } from "../crypto/secret.ts"
+import type { SecretBytes } from "../crypto/secret.ts"
 import { checkGeometry, type Geometry, HEADER_BYTES, isGeometry, SALT_BYTES } from "./layout.ts"
 import { RefusedError } from "./refused.ts"
 
@@ -15,8 +15,7 @@ const SEGMENT_INFO = concat(utf8("s3ep AGCM v2 segment+AEAD_AES_256_GCM"), new U
 
 /** What one attempt at one segment is sealed with. */
 export interface SegmentKeys extends Disposable {
-  /** 32 bytes. */
-  readonly chunkKey: SecretBytes
+  readonly chunkKey: AeadKey
   /** 12 bytes; XORed with the chunk's position and finality. */
   readonly baseNonce: Uint8Array
 }
@@ -114,7 +113,7 @@ function deriveSegmentKeys(
   if (dek.length !== KEY_BYTES) throw new RangeError(`DEK of ${dek.length} bytes`)
   const info = concat(SEGMENT_INFO, prefix)
   using okm = hkdfSha512(dek.bytes, salt, info, KEY_BYTES + NONCE_BYTES + COMMITMENT_BYTES)
-  const chunkKey = new SecretBytes(okm.bytes.slice(0, KEY_BYTES))
+  const chunkKey = new AeadKey(okm.bytes.subarray(0, KEY_BYTES))
   return {
     chunkKey,
     baseNonce: okm.bytes.slice(KEY_BYTES, KEY_BYTES + NONCE_BYTES),

@@ -47,7 +47,7 @@ export class SegmentSealer implements Disposable {
     }
     this.#nextChunkIndex = chunkIndex + 1
     const nonce = chunkNonce(this.#keys.baseNonce, chunkIndex, final)
-    aeadSealInto(this.#keys.chunkKey.bytes, nonce, plaintext, target)
+    aeadSealInto(this.#keys.chunkKey, nonce, plaintext, target)
   }
 
   [Symbol.dispose](): void {
@@ -128,7 +128,7 @@ export class SegmentOpener implements Disposable {
     const mayBeEmpty = final && chunkIndex === 0 && this.header.segmentIndex === 0
     if (sealed.length === TAG_BYTES && !mayBeEmpty) throw new RefusedError("empty chunk", place)
     const nonce = chunkNonce(this.#keys.baseNonce, chunkIndex, final)
-    const plaintext = aeadOpen(this.#keys.chunkKey.bytes, nonce, sealed)
+    const plaintext = aeadOpen(this.#keys.chunkKey, nonce, sealed)
     if (!plaintext) throw new RefusedError("tag", place)
     return plaintext
   }

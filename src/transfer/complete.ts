@@ -30,6 +30,7 @@ export async function completeUpload(
       return await context.store.completeUpload(request.address, session.uploadId, parts, {
         ...callOptions(context, request),
         conditions,
+        lock: request.settings,
         checksum: request.checksum,
         customerKey: customerKeyOf(request.settings),
       })

@@ -1,4 +1,4 @@
-import crypto, { createHash } from "node:crypto"
+import crypto, { createHash, KeyObject } from "node:crypto"
 import { syncBuiltinESMExports } from "node:module"
 
 /** What the ciphers of this process are created with, while it is recorded. */
@@ -14,9 +14,10 @@ export function recordCiphers(): CipherRecording {
   const recorder = new Proxy(original, {
     apply(create, self, args: Parameters<typeof original>) {
       const [algorithm, key, nonce] = args
-      if (!(key instanceof Uint8Array) || !(nonce instanceof Uint8Array))
+      const bytes = key instanceof KeyObject ? key.export() : key
+      if (!(bytes instanceof Uint8Array) || !(nonce instanceof Uint8Array))
         throw new TypeError("keys are bytes here")
-      const pair = createHash("sha256").update(`${algorithm}\0`).update(key).update("\0").update(nonce)
+      const pair = createHash("sha256").update(`${algorithm}\0`).update(bytes).update("\0").update(nonce)
       pairs.push(pair.digest("hex"))
       return Reflect.apply(create, self, args)
     },

@@ -13,7 +13,7 @@ if (log) {
       .createHash("sha256")
       .update(algorithm)
       .update("\0")
-      .update(key)
+      .update(key instanceof crypto.KeyObject ? key.export() : key)
       .update("\0")
       .update(nonce)
     appendFileSync(log, `${pair.digest("hex")}\n`)
