@@ -1,10 +1,14 @@
 import { randomBytes } from "node:crypto"
 import {
+  AbortMultipartUploadCommand,
   CreateBucketCommand,
+  DeleteBucketCommand,
+  DeleteObjectsCommand,
   GetObjectCommand,
   HeadObjectCommand,
   ListMultipartUploadsCommand,
   ListObjectsV2Command,
+  ListObjectVersionsCommand,
   PutObjectCommand,
   S3Client,
 } from "@aws-sdk/client-s3"
@@ -23,7 +27,10 @@ export interface Site extends AsyncDisposable {
 }
 
 /** The server named by `S3EP_TEST_ENDPOINT` and its companions, or an embedded one; with a new bucket. */
-export async function openSite(env: NodeJS.ProcessEnv = process.env): Promise<Site> {
+export async function openSite(
+  env: NodeJS.ProcessEnv = process.env,
+  options: { readonly objectLock?: boolean } = {},
+): Promise<Site> {
   const external = env["S3EP_TEST_ENDPOINT"]
   // MD5 costs the server more than everything else together, and would be measured as ours on a small machine.
   const server = external ? undefined : await startS3Server({ dialect: { etags: "opaque" } })
@@ -40,7 +47,9 @@ export async function openSite(env: NodeJS.ProcessEnv = process.env): Promise<Si
     responseChecksumValidation: "WHEN_REQUIRED",
   })
   const bucket = `s3ep-test-${randomBytes(6).toString("hex")}`
-  await client.send(new CreateBucketCommand({ Bucket: bucket }))
+  await client.send(
+    new CreateBucketCommand({ Bucket: bucket, ObjectLockEnabledForBucket: options.objectLock }),
+  )
   return {
     endpoint,
     bucket,
@@ -54,10 +63,29 @@ export async function openSite(env: NodeJS.ProcessEnv = process.env): Promise<Si
       AWS_SECRET_ACCESS_KEY: secretAccessKey,
     },
     async [Symbol.asyncDispose]() {
+      if (!server) await emptyBucket(client, bucket)
       client.destroy()
       await server?.close()
     },
   }
+}
+
+/** A server that others use too is left as it was found. What is locked, or a service will not delete, stays. */
+async function emptyBucket(client: S3Client, Bucket: string): Promise<void> {
+  const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket }))
+  for (const { Key, UploadId } of Uploads) {
+    await client.send(new AbortMultipartUploadCommand({ Bucket, Key, UploadId }))
+  }
+  for (;;) {
+    const { Versions = [], DeleteMarkers = [] } = await client.send(new ListObjectVersionsCommand({ Bucket }))
+    const found = [...Versions, ...DeleteMarkers].map(({ Key, VersionId }) => ({ Key, VersionId }))
+    if (found.length === 0) break
+    const { Errors = [] } = await client.send(
+      new DeleteObjectsCommand({ Bucket, Delete: { Objects: found }, BypassGovernanceRetention: true }),
+    )
+    if (Errors.length > 0) return
+  }
+  await client.send(new DeleteBucketCommand({ Bucket }))
 }
 
 /** The stored bytes of an object, and its user metadata. */
