@@ -1,6 +1,7 @@
 import { base64url, fromBase64url, hex, utf8 } from "../bytes.ts"
 import { KEY_BYTES } from "../crypto/aead.ts"
 import { sha256 } from "../crypto/kdf.ts"
+import type { RawKey } from "../crypto/raw-key.ts"
 import type { RandomSource, SecretBytes } from "../crypto/secret.ts"
 import { IntegrityError } from "../errors.ts"
 import type { Kek, Recipient } from "./kek.ts"
@@ -68,6 +69,10 @@ class AesKek implements Kek {
       )
     }
     return dek
+  }
+
+  async raw(): Promise<RawKey> {
+    return { type: "aes", name: this.name, key: this.#key }
   }
 
   [Symbol.dispose](): void {

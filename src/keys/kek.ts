@@ -1,3 +1,4 @@
+import type { RawKey } from "../crypto/raw-key.ts"
 import type { RandomSource, SecretBytes } from "../crypto/secret.ts"
 
 /** One way into an envelope, as it is stored; further members belong to `alg`. */
@@ -40,6 +41,13 @@ export interface Kek extends Disposable {
    * @throws {KeyMissingError} if the passphrase is wrong: for a passphrase the two cannot be told apart.
    */
   unwrap(recipient: Recipient, context: Uint8Array): Promise<SecretBytes | null>
+
+  /**
+   * The key as the formats of other systems use it, borrowed; null, or absent, if no other system has its kind.
+   *
+   * @throws {KeyMissingError} if it cannot be read.
+   */
+  raw?(): Promise<RawKey | null>
 }
 
 /** The KEKs at hand: all can read, some write. */

@@ -1,3 +1,4 @@
+import type { RawKey } from "../crypto/raw-key.ts"
 import type { RandomSource, SecretBytes } from "../crypto/secret.ts"
 import { KeyMissingError } from "../errors.ts"
 import { AES_ALG, aesKek, isAesRecipient } from "./aes.ts"
@@ -49,6 +50,10 @@ class StoredKek implements Kek {
   async unwrap(recipient: Recipient, context: Uint8Array): Promise<SecretBytes | null> {
     if (!this.matches(recipient)) return null
     return (await this.#open()).unwrap(recipient, context)
+  }
+
+  async raw(): Promise<RawKey | null> {
+    return (await (await this.#open()).raw?.()) ?? null
   }
 
   [Symbol.dispose](): void {

@@ -10,7 +10,7 @@ import type { TransferContext } from "./context.ts"
 const DEFAULT_GEOMETRY = { chunkBytes: 65_536, chunksPerSegment: 256 }
 
 /** What encryption without a store works with. */
-export type LocalContext = Pick<TransferContext, "keys" | "random" | "onProgress" | "signal">
+export type LocalContext = Pick<TransferContext, "keys" | "reading" | "random" | "onProgress" | "signal">
 
 export interface EncryptOptions {
   readonly privateMetadata?: PrivateMetadata | undefined

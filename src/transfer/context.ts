@@ -1,3 +1,4 @@
+import type { RawKey } from "../crypto/raw-key.ts"
 import type { RandomSource } from "../crypto/secret.ts"
 import type { TransientCause } from "../errors.ts"
 import type { Kek, KeySet, Recipient } from "../keys/kek.ts"
@@ -42,6 +43,12 @@ export interface ObjectKeyrings {
   readersFor(address: ObjectAddress, recipients: readonly Recipient[]): Promise<readonly Kek[]>
 }
 
+/** What is to be done about objects that are not of our own format. */
+export interface ReadingOptions {
+  /** Keys for formats of others, besides those of the key set; borrowed. */
+  readonly rawKeys?: readonly RawKey[] | undefined
+}
+
 /** What every transfer works with. */
 export interface TransferContext {
   /** Retries already; see `withRetry`. */
@@ -49,6 +56,7 @@ export interface TransferContext {
   readonly keys: KeySet
   /** Looked at for every object that is written, and for those none of `keys` opens; not at all if not given. */
   readonly keyrings?: ObjectKeyrings | undefined
+  readonly reading?: ReadingOptions | undefined
   readonly random: RandomSource
   readonly clock: Clock
   /** Where journals and locks live, `$XDG_STATE_HOME/s3ep`; made 0700 when first needed. */

@@ -1,16 +1,14 @@
-import { parseHeader } from "../agcm/header.ts"
-import { HEADER_BYTES, type Layout, layoutOfCiphertext, SEAL_BYTES } from "../agcm/layout.ts"
-import { RefusedError } from "../agcm/refused.ts"
-import { TAG_BYTES } from "../crypto/aead.ts"
+import { HEADER_BYTES, type Layout } from "../agcm/layout.ts"
+import { RECOGNITION_BYTES } from "../compat/format.ts"
 import type { SecretBytes } from "../crypto/secret.ts"
 import type { Envelope } from "../envelope/envelope.ts"
-import { fromUserMetadata } from "../envelope/metadata.ts"
 import { openPrivateMetadata, type PrivateMetadata } from "../envelope/private-metadata.ts"
 import { IntegrityError, KeyMissingError, UsageError } from "../errors.ts"
 import type { Kek } from "../keys/kek.ts"
 import type { ObjectAddress, ObjectBody, ObjectInfo } from "../store/store.ts"
 import type { TransferContext } from "./context.ts"
 import { BodyReader, checkRange, PinnedObject, type ReadRequest, type StoredRange } from "./fetch.ts"
+import { nativeFormat } from "./formats.ts"
 import { unwrapEnvelope } from "./keks.ts"
 import { namingObject, objectUri } from "./naming.ts"
 
@@ -134,37 +132,20 @@ export async function openObject(
   })
 }
 
-/**
- * The envelope of an object, from its metadata: the one place that decides whether, and as what, it can be read.
- * One that is bound to nothing belongs into a file: in a bucket it would open under whatever key it was put.
- *
- * @throws {NotEncryptedError} if it has none; {IntegrityError} if it is damaged, bound to no key, or of a format that
- * this version does not know.
- */
-function envelopeOf(info: ObjectInfo, address: ObjectAddress): Envelope {
-  const envelope = fromUserMetadata(info.metadata)
-  if (!envelope) throw new NotEncryptedError(address)
-  if (envelope.bind !== "key") {
-    throw new IntegrityError(
-      "its envelope is bound to no key: somebody put that of a local file in its place",
-    )
-  }
-  return envelope
-}
-
 async function look(context: TransferContext, request: ReadRequest, firstBytes: number) {
   const answer = await firstAnswer(context, request, { start: 0, end: firstBytes })
   const { info } = answer
   const end = Math.min(firstBytes, info.bytes)
   const body = new BodyReader(answer.body, end)
   try {
-    const envelope = envelopeOf(info, request.address)
     checkRange(answer.range, { start: 0, end })
-    if (info.bytes < HEADER_BYTES + TAG_BYTES + SEAL_BYTES) throw new RefusedError("too short")
-    const header = (await body.take(HEADER_BYTES)).slice()
-    const layout = layoutOfCiphertext(info.bytes, parseHeader(header, { segmentIndex: 0 }))
-    if (!layout) throw new RefusedError("length")
-    if (end === HEADER_BYTES) await body.end() // frees the connection at once
+    const head = (await body.take(Math.min(RECOGNITION_BYTES, info.bytes))).slice()
+    if (end === head.length) await body.end() // frees the connection at once
+    const { key: objectKey } = request.address
+    const found = { objectKey, metadata: info.metadata, bytes: info.bytes, head }
+    const reader = nativeFormat(context, request.address).recognise(found)
+    if (!reader) throw new NotEncryptedError(request.address)
+    const { envelope, layout, header } = reader
     return { info, envelope, layout, header, body, end }
   } catch (error) {
     await body.close()
