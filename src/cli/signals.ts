@@ -4,6 +4,9 @@ import type { Io, StopSignal } from "./io.ts"
 /** Whoever is interrupted has two seconds; a little of it is for saying so. */
 const GRACE_MS = 1700
 
+/** A terminal, npm and timeout(1) may each pass the same signal on; nobody asks twice that fast. */
+const ECHO_MS = 100
+
 const STATUS = { SIGINT: 130, SIGTERM: 143 } as const
 
 export interface Interruption extends Disposable {
@@ -15,7 +18,7 @@ export interface Interruption extends Disposable {
 
 /**
  * Turn signals into an abort. The first one asks the work to stop; if it has not within two seconds, or at a second
- * signal, the process is ended.
+ * signal, the process is ended. An echo of the first one is not a second one.
  *
  * @param onEnd - called before that, to say why.
  */
@@ -38,9 +41,13 @@ export function watchSignals(
     onEnd(error)
     io.exit(status)
   }
+  let first: { name: StopSignal; at: number } | undefined
   const stop = (name: StopSignal) => {
+    const now = io.clock.now()
+    if (first?.name === name && Math.abs(now - first.at) < ECHO_MS) return
     const { aborted, reason } = controller.signal
     if (aborted) return end(reason, STATUS[name])
+    first = { name, at: now }
     const error = new InterruptedError(name, { hint: interruption.hint })
     controller.abort(error)
     io.clock.delay(GRACE_MS, over.signal).then(

@@ -1,7 +1,9 @@
 import { readdir, writeFile } from "node:fs/promises"
 import { Writable } from "node:stream"
 import { expect, test } from "vitest"
+import type { StopSignal } from "../../src/cli/io.ts"
 import { Meter } from "../../src/cli/meter.ts"
+import { watchSignals } from "../../src/cli/signals.ts"
 import { faulty } from "../support/faults.ts"
 import { Collector, Keyboard, SignalSender } from "../support/run-cli.ts"
 import { openCliSite } from "./cli-site.ts"
@@ -117,6 +119,31 @@ test("work that does not stop is ended after the grace; a second signal ends it 
   })
   expect((await finished).stderr).toContain("interrupted by SIGINT")
   expect(exits).toEqual([130, 143])
+})
+
+test.each([
+  [99, 0],
+  [100, 1],
+])("the same signal after %i ms ends the work %i times", async (afterMs, ends) => {
+  let now = 0
+  let send: (name: StopSignal) => void = () => undefined
+  const exits: number[] = []
+  using interruption = watchSignals(
+    {
+      onSignal: (handler) => {
+        send = handler
+        return () => undefined
+      },
+      clock: { now: () => now, delay: () => new Promise(() => undefined) },
+      exit: (status) => exits.push(status),
+    },
+    () => undefined,
+  )
+  send("SIGINT")
+  expect(interruption.signal.aborted).toBe(true)
+  now += afterMs
+  send("SIGINT")
+  expect(exits).toHaveLength(ends)
 })
 
 test("a reader that goes away ends the program quietly", async () => {

@@ -1,4 +1,5 @@
 import { appendFile, readdir, readFile, stat } from "node:fs/promises"
+import { setTimeout } from "node:timers/promises"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
 import { openWorkspace, run, start, untilParts, type Workspace, writeRandomFile } from "../support/program.ts"
 import { openSite, readStored, type Site, storedKeys, unfinishedUploads } from "../support/site.ts"
@@ -123,6 +124,7 @@ describe("an upload that was interrupted", () => {
     const running = start(workspace, put)
     await untilParts(workspace, running, 4)
     running.child.kill("SIGINT")
+    await setTimeout(150) // sooner it would be taken for an echo of the first one
     running.child.kill("SIGINT")
     expect((await running.finished).status).toBe(130)
     await putAgain()
