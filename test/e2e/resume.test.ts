@@ -160,7 +160,7 @@ async function untilTemporaryFile(): Promise<void> {
   while (Date.now() < deadline) {
     const names = await readdir(workspace.directory)
     if (names.some((name) => name.includes(".s3ep-"))) return
-    await new Promise((resolve) => setTimeout(resolve, 2))
+    await setTimeout(2)
   }
 }
 
