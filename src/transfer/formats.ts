@@ -1,5 +1,6 @@
 import { Agcm2Format, type Agcm2Reader } from "../compat/agcm2.ts"
 import type { Format } from "../compat/format.ts"
+import { HarpocratesStreamFormat } from "../compat/harpocrates.ts"
 import type { RawKey } from "../crypto/raw-key.ts"
 import { type Envelope, openEnvelope } from "../envelope/envelope.ts"
 import { fromUserMetadata } from "../envelope/metadata.ts"
@@ -19,7 +20,7 @@ export type NativeReader = Agcm2Reader<Envelope>
  * @param address - of the object that is to be read; a file in its place has none.
  */
 export function formatsOf(context: FormatContext, address?: ObjectAddress): readonly Format[] {
-  return [nativeFormat(context, address)]
+  return [nativeFormat(context, address), new HarpocratesStreamFormat(() => rawKeysOf(context))]
 }
 
 /** Our own format, with the envelopes of `envelope/` and the KEKs of `keys/`. */
