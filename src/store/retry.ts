@@ -32,10 +32,16 @@ export function withRetry(store: ObjectStore, dependencies: RetryDependencies): 
     delete: (address, options) =>
       again.run(`delete ${name(address)}`, options?.signal, () => store.delete(address, options)),
     list: (bucket, options) => listedAgain.objects(store, again, bucket, options),
-    createUpload: (address, options) =>
-      again.run(`start an upload of ${name(address)}`, options.signal, () =>
-        store.createUpload(address, options),
-      ),
+    createUpload(address, options) {
+      let failure: UnavailableError | undefined
+      return again.run(`start an upload of ${name(address)}`, options.signal, async () => {
+        if (failure) await options.onRepeat?.(failure)
+        return await store.createUpload(address, options).catch((error: unknown) => {
+          if (error instanceof UnavailableError) failure = error
+          throw error
+        })
+      })
+    },
     uploadPart(address, uploadId, partNumber, body, options) {
       if (!(body instanceof Uint8Array)) return store.uploadPart(address, uploadId, partNumber, body, options)
       const what = `upload part ${partNumber} of ${name(address)}`

@@ -125,7 +125,8 @@ export async function* listUploads(
     const key = keyDecoder(page.EncodingType)
     for (const upload of page.Uploads ?? []) {
       const address = { bucket, key: key(upload.Key) }
-      yield { address, uploadId: upload.UploadId ?? "", initiated: upload.Initiated }
+      const { UploadId: uploadId = "", Initiated: initiated, Initiator } = upload
+      yield { address, uploadId, initiated, initiator: Initiator?.ID }
     }
     const { NextKeyMarker, NextUploadIdMarker } = page
     markers = {

@@ -7,8 +7,9 @@ import {
   UploadPartCommand,
 } from "@aws-sdk/client-s3"
 import { Upload } from "@aws-sdk/lib-storage"
-import { NotFoundError, UnavailableError, UsageError } from "../errors.ts"
+import { NotFoundError, S3epError, UnavailableError, UsageError } from "../errors.ts"
 import type { ObjectAddress, ObjectStore, PutStreamOptions, StoredObject, UploadedPart } from "./store.ts"
+import { abortStrays, mayHaveActed } from "./strays.ts"
 
 /**
  * Write a stream of unknown length. lib-storage cuts it and keeps the parts in flight; the requests it makes are
@@ -19,9 +20,10 @@ export async function putStream(
   address: ObjectAddress,
   body: AsyncIterable<Uint8Array>,
   options: PutStreamOptions,
+  now: () => number,
 ): Promise<StoredObject> {
   const { maxParts } = await store.limits(address.bucket, options)
-  const requests = new Requests(store, address, options)
+  const requests = new Requests(store, address, options, now)
   const source = Readable.from(bounded(body, maxParts * options.partBytes, address), { objectMode: false })
   source.once("error", (error) => requests.fail(error))
   const client = requests.client()
@@ -78,13 +80,18 @@ class Requests {
   readonly #store: ObjectStore
   readonly #address: ObjectAddress
   readonly #options: PutStreamOptions
+  readonly #now: () => number
   readonly #failure = new AbortController()
   readonly #running = new Set<Promise<unknown>>()
   readonly #parts = new Map<number, UploadedPart>()
   #uploadId: string | undefined
+  /** When the request that made it was sent, and those before it that were not answered. */
+  #sentAt = 0
+  readonly #unanswered: number[] = []
   #stored: StoredObject | undefined
 
-  constructor(store: ObjectStore, address: ObjectAddress, options: PutStreamOptions) {
+  constructor(store: ObjectStore, address: ObjectAddress, options: PutStreamOptions, now: () => number) {
+    this.#now = now
     this.#store = store
     this.#address = address
     this.#options = options
@@ -151,10 +158,15 @@ class Requests {
       case CreateMultipartUploadCommand.name:
         // Not to be cut short: an upload whose id was not learned could not be aborted.
         signal.throwIfAborted()
+        this.#sentAt = this.#now()
         this.#uploadId = await this.#store.createUpload(this.#address, {
           ...call,
           settings,
           signal: undefined,
+          onRepeat: async (failure) => {
+            if (mayHaveActed(failure)) this.#unanswered.push(this.#sentAt)
+            this.#sentAt = this.#now()
+          },
         })
         return { UploadId: this.#uploadId }
       case UploadPartCommand.name: {
@@ -172,6 +184,7 @@ class Requests {
         return { ETag: part.etag }
       }
       case CompleteMultipartUploadCommand.name:
+        await this.#abortStrays()
         this.#stored = await this.#complete({ ...call, conditions, customerKey, lock: settings })
         return {}
       default:
@@ -194,6 +207,16 @@ class Requests {
         return { etag: info.etag, versionId: info.versionId }
       })
     }
+  }
+
+  async #abortStrays(): Promise<void> {
+    if (this.#uploadId === undefined || this.#unanswered.length === 0) return
+    const own = { uploadId: this.#uploadId, sentAt: this.#sentAt }
+    const options = { ...this.#unsignalled(), signal: this.signal }
+    await abortStrays(this.#store, this.#address, own, this.#unanswered, options).catch((error: unknown) => {
+      // Empty uploads are no reason to lose a whole one.
+      if (!(error instanceof S3epError) || this.signal.aborted) throw error
+    })
   }
 
   #unsignalled(): { requesterPays: boolean } {

@@ -17,6 +17,7 @@ export type { S3StoreOptions } from "./s3-session.ts"
 export function createS3Store(options: S3StoreOptions): ObjectStore {
   const session = new S3Session(options)
   const dialect = new S3Dialect(session)
+  const now = options.now ?? Date.now
   const context = { session, dialect, conditions: new S3Conditions(session, dialect) }
   const store: ObjectStore = {
     endpoint: session.endpoint,
@@ -24,7 +25,7 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
     head: (address, call) => headObject(session, address, call),
     get: (address, call) => getObject(session, address, call),
     put: (address, body, call) => putObject(context, address, body, call),
-    putStream: (address, body, call) => putStream(call.through ?? store, address, body, call),
+    putStream: (address, body, call) => putStream(call.through ?? store, address, body, call, now),
     delete: (address, call) => deleteObject(context, address, call),
     list: (bucket, call) => listObjects(session, bucket, call),
     createUpload: (address, call) => createUpload(context, address, call),

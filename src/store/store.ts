@@ -1,3 +1,5 @@
+import type { UnavailableError } from "../errors.ts"
+
 /**
  * What s3ep needs of an object store, in S3's terms. Adapters translate errors into the classes of `errors.ts`
  * and never retry: `withRetry` does, for all of them alike.
@@ -206,6 +208,11 @@ export type ListedObject =
 export interface CreateUploadOptions extends CallOptions {
   readonly settings: ObjectSettings
   readonly checksum?: ChecksumChoice | undefined
+  /**
+   * Called, and waited for, before the request is sent again, with the failure of the attempt before: that one may
+   * have made an upload whose id nobody learned (see `strays.ts`).
+   */
+  readonly onRepeat?: ((failure: UnavailableError) => Promise<void>) | undefined
 }
 
 /** Bytes at hand, which a retry resends, or a stream of known length, which only its maker can start again. */
@@ -275,6 +282,8 @@ export interface ListedUpload {
   readonly address: ObjectAddress
   readonly uploadId: string
   readonly initiated: Date | undefined
+  /** Who began it, where the service says. */
+  readonly initiator: string | undefined
 }
 
 /** All in bytes, where they are not counts. */

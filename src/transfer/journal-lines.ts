@@ -28,7 +28,7 @@ export interface JournalHead {
   readonly conditions?: Conditions | undefined
   readonly checksum?: ChecksumChoice | undefined
   readonly requesterPays?: boolean | undefined
-  /** ISO 8601. */
+  /** When the request that made it was sent, ISO 8601. */
   readonly created: string
 }
 
@@ -111,7 +111,7 @@ export async function loadJournal(path: string): Promise<LoadedJournal | Damaged
   let resumed = false
   let completing = false
   for (const [index, text] of rest.entries()) {
-    const line = parseLine(text)
+    const line = decodeLine(text)
     if (line && isPart(line)) parts.set(line.part, line)
     else if (line && isAttempt(line))
       attempts.set(line.attempt, [...(attempts.get(line.attempt) ?? []), line])
@@ -123,7 +123,7 @@ export async function loadJournal(path: string): Promise<LoadedJournal | Damaged
 }
 
 function parseHead(text: string, path: string): JournalHead | null {
-  const line = parseLine(text)
+  const line = decodeLine(text)
   if (!line) return null
   if ("v" in line && typeof line.v === "number" && line.v > VERSION) {
     throw new UsageError(`${path} was written by a newer s3ep`, {
@@ -142,7 +142,8 @@ function parseHead(text: string, path: string): JournalHead | null {
   }
 }
 
-function parseLine(text: string): object | null {
+/** @returns what `encodeLine` was given; null if the line is not as it was written. */
+export function decodeLine(text: string): object | null {
   const match = /^(\{.*),"check":"([0-9a-f]{8})"\}$/.exec(text)
   const body = match?.[1]
   if (body === undefined || check(body) !== match?.[2]) return null

@@ -1,10 +1,11 @@
-import { type FileHandle, mkdir, open, rename, unlink } from "node:fs/promises"
-import { dirname, join } from "node:path"
+import { type FileHandle, open } from "node:fs/promises"
+import { join } from "node:path"
 import { hex, utf8 } from "../bytes.ts"
 import { sha256 } from "../crypto/kdf.ts"
 import type { ObjectAddress } from "../store/store.ts"
 import { type AttemptLine, encodeLine, type JournalHead, type PartLine } from "./journal-lines.ts"
-import { errnoOf, localError } from "./local-error.ts"
+import { localError } from "./local-error.ts"
+import { removeStateFile, writeStateFile } from "./state-file.ts"
 
 /** Names the upload of one object on one endpoint: 16 hexadecimal digits. */
 export function journalId(endpoint: string, { bucket, key }: ObjectAddress): string {
@@ -43,18 +44,8 @@ export class Journal {
    * @throws {LocalIoError} if it cannot be written.
    */
   static async create(path: string, head: JournalHead): Promise<Journal> {
-    const beside = `${path}.new`
+    await writeStateFile(path, encodeLine(head))
     try {
-      await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-      const file = await open(beside, "w", 0o600)
-      try {
-        await file.writeFile(encodeLine(head))
-        await file.sync()
-      } finally {
-        await file.close()
-      }
-      await rename(beside, path)
-      await syncDirectory(dirname(path))
       return new Journal(path, await open(path, "a"))
     } catch (error) {
       throw localError("write", path, error)
@@ -127,31 +118,12 @@ export class Journal {
         for (const line of lines) line.failed(localError("write", this.path, error))
       }
     }
-    // Before anybody whose line was written can ask for the next one.
-    this.#flushing = undefined
     // In the same step as the last look at what waits: a line asked for in between would wait for ever.
     this.#flushing = undefined
   }
 }
 
 /** Remove a journal; one that is not there is fine. */
-export async function removeJournal(path: string): Promise<void> {
-  try {
-    await unlink(path)
-    await syncDirectory(dirname(path))
-  } catch (error) {
-    if (errnoOf(error) !== "ENOENT") throw localError("write", path, error)
-  }
-}
-
-// A new name is on the disk once its directory is; not every file system lets a directory be synced.
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, "r")
-  try {
-    await directory.sync()
-  } catch (error) {
-    if (!["EPERM", "EINVAL", "ENOTSUP"].includes(errnoOf(error) ?? "")) throw error
-  } finally {
-    await directory.close()
-  }
+export function removeJournal(path: string): Promise<void> {
+  return removeStateFile(path)
 }

@@ -1,3 +1,4 @@
+import type { Creations } from "./creations.ts"
 import { Journal } from "./journal.ts"
 import { fileMetadata, newObject } from "./new-object.ts"
 import type { UploadPlan } from "./plan.ts"
@@ -15,6 +16,7 @@ export async function beginUpload(
   job: UploadJob,
   plan: UploadPlan,
   journalPath: string,
+  creations: Creations,
 ): Promise<UploadSession> {
   const { context, request, source } = job
   const { store } = context
@@ -22,11 +24,14 @@ export async function beginUpload(
   const object = await newObject(context, request, job.limits, fileMetadata(source))
   try {
     const options = callOptions(context, request)
-    const uploadId = await store.createUpload(request.address, {
-      ...options,
-      settings: object.settings,
-      checksum: request.checksum,
-    })
+    const { uploadId, sentAt } = await creations.create(job, (onRepeat) =>
+      store.createUpload(request.address, {
+        ...options,
+        settings: object.settings,
+        checksum: request.checksum,
+        onRepeat,
+      }),
+    )
     const { chunkBytes, chunksPerSegment } = plan.layout
     try {
       const journal = await Journal.create(journalPath, {
@@ -43,11 +48,13 @@ export async function beginUpload(
         conditions: request.conditions,
         checksum: request.checksum,
         requesterPays: request.requesterPays,
-        created: new Date(context.clock.now()).toISOString(),
+        created: new Date(sentAt).toISOString(),
       })
+      await creations.answered(sentAt)
       const { dek, envelope } = object
       return {
         uploadId,
+        sentAt,
         envelope,
         dek,
         plan,
@@ -58,7 +65,8 @@ export async function beginUpload(
       }
     } catch (error) {
       // Nobody would find it again. What comes of this is of no interest beside the journal's failure.
-      await store.abortUpload(request.address, uploadId, options).catch(() => undefined)
+      const aborted = store.abortUpload(request.address, uploadId, options)
+      await aborted.then(() => creations.answered(sentAt)).catch(() => undefined)
       throw error
     }
   } catch (error) {

@@ -21,6 +21,8 @@ const STREAMED_PART_BYTES = 4 * 1024 * 1024
 /** An unfinished multipart upload that is being worked on. */
 export interface UploadSession {
   readonly uploadId: string
+  /** When the request that made it was sent, in milliseconds since 1970. */
+  readonly sentAt: number
   readonly envelope: Envelope
   /** Owned by the session. */
   readonly dek: SecretBytes

@@ -72,6 +72,7 @@ export async function takeUpEarlier(job: UploadJob, journalPath: string): Promis
     const appended = await Journal.reopen(journalPath, journal.bytes)
     const session = {
       uploadId: head.uploadId,
+      sentAt: Date.parse(head.created),
       envelope: head.envelope,
       dek,
       plan,

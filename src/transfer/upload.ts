@@ -3,7 +3,8 @@ import { NotFoundError, PreconditionError } from "../errors.ts"
 import type { StoredObject } from "../store/store.ts"
 import { completeUpload, giveUp } from "./complete.ts"
 import type { TransferContext } from "./context.ts"
-import { journalId, journalPath, lockPath as lockPathOf, removeJournal } from "./journal.ts"
+import { Creations, creationsPath } from "./creations.ts"
+import { journalId, journalPath, lockPath, removeJournal } from "./journal.ts"
 import { loadJournal } from "./journal-lines.ts"
 import { acquireLock } from "./lock.ts"
 import { objectUri } from "./naming.ts"
@@ -46,7 +47,7 @@ export async function uploadFile(
     const path = journalPath(context.stateDirectory, id)
     const result =
       plan.multipart || (await loadJournal(path))
-        ? await uploadLocked(job, plan, path, lockPathOf(context.stateDirectory, id))
+        ? await uploadLocked(job, plan, id)
         : await putWhole(started(job, plan, 0), plan.layout)
     context.onProgress({ type: "finished", item: job.item })
     return result
@@ -57,15 +58,12 @@ export async function uploadFile(
   }
 }
 
-async function uploadLocked(
-  job: UploadJob,
-  plan: UploadPlan,
-  path: string,
-  lockPath: string,
-): Promise<UploadResult> {
+async function uploadLocked(job: UploadJob, plan: UploadPlan, id: string): Promise<UploadResult> {
   const { context, request } = job
+  const path = journalPath(context.stateDirectory, id)
   const what = `the upload of ${objectUri(request.address)}`
-  await using _lock = await acquireLock(lockPath, what, context.random)
+  await using _lock = await acquireLock(lockPath(context.stateDirectory, id), what, context.random)
+  const creations = await Creations.open(creationsPath(context.stateDirectory, id))
   for (let restarts = 0; ; restarts++) {
     const earlier = await takeUpEarlier(job, path)
     if (earlier.kind === "stored") {
@@ -75,9 +73,12 @@ async function uploadLocked(
       return resultOf(job, earlier.plan, earlier.stored, { envelope, parts, resumedParts: parts })
     }
     if (earlier.kind === "none" && !plan.multipart) return await putWhole(started(job, plan, 0), plan.layout)
-    const session = earlier.kind === "unfinished" ? earlier.session : await beginUpload(job, plan, path)
+    const session =
+      earlier.kind === "unfinished" ? earlier.session : await beginUpload(job, plan, path, creations)
     try {
-      return await finish(job, session)
+      // A crash may have come between the journal's beginning and the note that it has the answer.
+      if (earlier.kind === "unfinished") await creations.answered(session.sentAt)
+      return await finish(job, session, creations)
     } catch (error) {
       const gone = error instanceof NotFoundError && error.what === "upload"
       if (!gone || restarts === MAX_RESTARTS || context.signal.aborted) throw error
@@ -89,7 +90,7 @@ async function uploadLocked(
   }
 }
 
-async function finish(job: UploadJob, session: UploadSession): Promise<UploadResult> {
+async function finish(job: UploadJob, session: UploadSession, creations: Creations): Promise<UploadResult> {
   const { context, request, limits } = job
   const { plan, done, journal } = session
   forgetStaleSeal(session)
@@ -98,6 +99,7 @@ async function finish(job: UploadJob, session: UploadSession): Promise<UploadRes
   for (const part of done.keys()) doneBytes += placeOfSegment(plan.layout, part - 1).plaintextBytes
   started(job, plan, doneBytes)
   const parts = await sendParts(job, session)
+  await creations.abortStrays(job, session)
   try {
     await job.source.assertUnchanged()
     if (!limits.conditionalComplete) await checkConditions(context, request, false)

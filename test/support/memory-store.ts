@@ -281,7 +281,9 @@ export class MemoryStore implements ObjectStore {
       ([, { address }]) => address.bucket === bucket && address.key.startsWith(options.prefix ?? ""),
     )
     found.sort(([, a], [, b]) => inKeyOrder(a.address.key, b.address.key))
-    for (const [uploadId, { address, initiated }] of found) yield { address, uploadId, initiated }
+    for (const [uploadId, { address, initiated }] of found) {
+      yield { address, uploadId, initiated, initiator: "memory" }
+    }
   }
 
   close(): void {

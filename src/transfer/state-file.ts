@@ -1,0 +1,48 @@
+import { type FileHandle, mkdir, open, rename, unlink } from "node:fs/promises"
+import { dirname } from "node:path"
+import { errnoOf, localError } from "./local-error.ts"
+
+/**
+ * Write a file of the state directory, whole or not at all: it is on the disk, under its name, when this returns.
+ *
+ * @throws {LocalIoError} if it cannot be written.
+ */
+export async function writeStateFile(path: string, text: string): Promise<void> {
+  const beside = `${path}.new`
+  try {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+    const file: FileHandle = await open(beside, "w", 0o600)
+    try {
+      await file.writeFile(text)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await rename(beside, path)
+    await syncDirectory(dirname(path))
+  } catch (error) {
+    throw localError("write", path, error)
+  }
+}
+
+/** Remove a file of the state directory; one that is not there is fine. */
+export async function removeStateFile(path: string): Promise<void> {
+  try {
+    await unlink(path)
+    await syncDirectory(dirname(path))
+  } catch (error) {
+    if (errnoOf(error) !== "ENOENT") throw localError("write", path, error)
+  }
+}
+
+// A new name is on the disk once its directory is; not every file system lets a directory be synced.
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, "r")
+  try {
+    await directory.sync()
+  } catch (error) {
+    if (!["EPERM", "EINVAL", "ENOTSUP"].includes(errnoOf(error) ?? "")) throw error
+  } finally {
+    await directory.close()
+  }
+}
