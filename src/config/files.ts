@@ -32,7 +32,7 @@ export const USER_PLACES: readonly string[] = ["config.json", "config.yaml", "co
 
 // Only these of cosmiconfig. Its search would first load `.config/config.js` of the working directory to configure
 // itself, and its loader follows `$import` to any file, JavaScript too: both run code because it lies there.
-const LOADERS: ReadonlyMap<string, (path: string, content: string) => unknown> = new Map([
+const LOADERS: ReadonlyMap<string, Loader> = new Map([
   [".json", defaultLoaders[".json"]],
   [".yaml", defaultLoaders[".yaml"]],
   [".yml", defaultLoaders[".yml"]],
@@ -72,13 +72,31 @@ export async function findUserFile(configDirectory: string): Promise<ConfigFile 
  * @throws {LocalIoError} if it cannot be read.
  */
 export async function readConfigFile(path: string, trust: FileTrust): Promise<ConfigFile> {
+  const load = loaderOf(path)
+  return parseWith(load, path, trust, await readBounded(path))
+}
+
+/**
+ * Parse what a config file holds.
+ *
+ * @throws {UsageError} as `readConfigFile`.
+ */
+export function parseConfigFile(path: string, trust: FileTrust, bytes: Uint8Array): ConfigFile {
+  return parseWith(loaderOf(path), path, trust, bytes)
+}
+
+type Loader = (path: string, content: string) => unknown
+
+function loaderOf(path: string): Loader {
   const load = LOADERS.get(extname(path))
-  if (load === undefined) {
-    throw new UsageError(`cannot use config file ${path}: it is called neither .json nor .yaml nor .yml`, {
-      hint: "config is data, JSON or YAML; programs are not run",
-    })
-  }
-  const text = await readText(path)
+  if (load !== undefined) return load
+  throw new UsageError(`cannot use config file ${path}: it is called neither .json nor .yaml nor .yml`, {
+    hint: "config is data, JSON or YAML; programs are not run",
+  })
+}
+
+function parseWith(load: Loader, path: string, trust: FileTrust, bytes: Uint8Array): ConfigFile {
+  const text = textOf(path, bytes)
   try {
     return { path, trust, content: EMPTY.test(text) ? {} : load(path, text) }
   } catch (error) {
@@ -120,8 +138,7 @@ async function refuseForeignOwner(path: string, cwd: string): Promise<void> {
   })
 }
 
-async function readText(path: string): Promise<string> {
-  const bytes = await readBounded(path)
+function textOf(path: string, bytes: Uint8Array): string {
   if (bytes.length > MAX_CONFIG_BYTES) {
     throw new UsageError(`config file ${path} is larger than ${MAX_CONFIG_BYTES / 1024} KiB`)
   }

@@ -1,58 +1,22 @@
 import { readFile } from "node:fs/promises"
 import { crc32 } from "node:zlib"
-import { type Geometry, isGeometry, layoutOfPlaintext, SALT_BYTES, SEAL_BYTES } from "../agcm/layout.ts"
-import { fromHex, utf8 } from "../bytes.ts"
+import { layoutOfPlaintext } from "../agcm/layout.ts"
+import { utf8 } from "../bytes.ts"
 import { parseEnvelope } from "../envelope/codec.ts"
-import type { Envelope } from "../envelope/envelope.ts"
 import { IntegrityError, UsageError } from "../errors.ts"
-import type { Checksum, ChecksumChoice, Conditions } from "../store/store.ts"
+import {
+  type AttemptLine,
+  isAttempt,
+  isHead,
+  isPart,
+  JOURNAL_VERSION,
+  type JournalHead,
+  type PartLine,
+} from "./journal-shapes.ts"
+
+export type { AttemptLine, JournalHead, PartLine } from "./journal-shapes.ts"
+
 import { errnoOf, localError } from "./local-error.ts"
-import type { SourceIdentity } from "./source.ts"
-import type { StoredSettings } from "./stored-settings.ts"
-
-const VERSION = 1
-
-/** The first line of a journal: everything needed to go on. No secrets: the DEK is in the envelope, wrapped. */
-export interface JournalHead {
-  readonly v: typeof VERSION
-  readonly kind: "upload"
-  readonly endpoint: string
-  readonly bucket: string
-  readonly key: string
-  readonly uploadId: string
-  readonly geometry: Geometry
-  readonly plaintextBytes: number
-  readonly source: SourceIdentity & { readonly path: string }
-  readonly envelope: Envelope
-  readonly settings: StoredSettings
-  readonly conditions?: Conditions | undefined
-  readonly checksum?: ChecksumChoice | undefined
-  readonly requesterPays?: boolean | undefined
-  /** When the request that made it was sent, ISO 8601. */
-  readonly created: string
-}
-
-/** An attempt that is about to be sent; the CRC-32 is missing where the part is streamed, and in the first run. */
-export interface AttemptLine {
-  readonly attempt: number
-  /** 24 bytes, hexadecimal. */
-  readonly salt: string
-  /** Of the whole part. */
-  readonly crc32?: number | undefined
-  /** The object's seal as this attempt at the last part carries it, hexadecimal. */
-  readonly seal?: string | undefined
-}
-
-/** A part the store has taken. */
-export interface PartLine {
-  readonly part: number
-  readonly salt: string
-  /** Stored bytes, the seal included. */
-  readonly bytes: number
-  readonly etag: string
-  readonly checksum?: Checksum | undefined
-  readonly seal?: string | undefined
-}
 
 /** A journal as an earlier run left it. */
 export interface LoadedJournal {
@@ -101,21 +65,34 @@ export async function loadJournal(path: string): Promise<LoadedJournal | Damaged
     if (errnoOf(error) === "ENOENT") return null
     throw localError("read", path, error)
   }
+  return parseJournal(content, path)
+}
+
+/**
+ * Read the content of a journal, which may have been cut anywhere.
+ *
+ * @param path - for the message.
+ * @throws {UsageError} if a newer s3ep wrote it.
+ */
+export function parseJournal(content: Uint8Array, path: string): LoadedJournal | DamagedJournal {
   const bytes = content.lastIndexOf(0x0a) + 1
-  const whole = content.subarray(0, bytes).toString("utf8")
+  const whole = Buffer.from(content.buffer, content.byteOffset, bytes).toString("utf8")
   const [first, ...rest] = whole === "" ? [] : whole.slice(0, -1).split("\n")
   const head = first === undefined ? null : parseHead(first, path)
   if (!head) return { state: "damaged", why: "its first line is not whole", head: null }
+  const { segments } = layoutOfPlaintext(head.plaintextBytes, head.geometry)
   const parts = new Map<number, PartLine>()
   const attempts = new Map<number, AttemptLine[]>()
   let resumed = false
   let completing = false
   for (const [index, text] of rest.entries()) {
     const line = decodeLine(text)
-    if (line && isPart(line)) parts.set(line.part, line)
-    else if (line && isAttempt(line))
-      attempts.set(line.attempt, [...(attempts.get(line.attempt) ?? []), line])
-    else if (line && "resumed" in line) resumed = true
+    if (line && isPart(line, segments)) parts.set(line.part, line)
+    else if (line && isAttempt(line, segments)) {
+      const known = attempts.get(line.attempt)
+      if (known) known.push(line)
+      else attempts.set(line.attempt, [line])
+    } else if (line && "resumed" in line) resumed = true
     else if (line && "completing" in line) completing = true
     else return { state: "damaged", why: `its line ${index + 2} is not as it was written`, head }
   }
@@ -125,17 +102,16 @@ export async function loadJournal(path: string): Promise<LoadedJournal | Damaged
 function parseHead(text: string, path: string): JournalHead | null {
   const line = decodeLine(text)
   if (!line) return null
-  if ("v" in line && typeof line.v === "number" && line.v > VERSION) {
+  if ("v" in line && typeof line.v === "number" && line.v > JOURNAL_VERSION) {
     throw new UsageError(`${path} was written by a newer s3ep`, {
       hint: "upgrade s3ep, or remove the upload with the s3ep that began it",
     })
   }
-  // The check says that a version 1 wrote this line; what is looked at here is what a flipped bit cannot explain.
-  const head = line as JournalHead
-  if (head.v !== VERSION || head.kind !== "upload" || !isGeometry(head.geometry)) return null
+  // The check is no authentication: whoever may write the file can write it, and so can a damaged newer version.
+  if (!isHead(line)) return null
   try {
-    layoutOfPlaintext(head.plaintextBytes, head.geometry)
-    return { ...head, envelope: parseEnvelope(utf8(JSON.stringify(head.envelope))) }
+    layoutOfPlaintext(line.plaintextBytes, line.geometry)
+    return { ...line, envelope: parseEnvelope(utf8(JSON.stringify(line.envelope))) }
   } catch (error) {
     if (error instanceof RangeError || error instanceof IntegrityError) return null
     throw error
@@ -153,20 +129,6 @@ export function decodeLine(text: string): object | null {
   } catch {
     return null
   }
-}
-
-function isPart(line: object): line is PartLine {
-  return "part" in line && typeof line.part === "number" && hasSalt(line)
-}
-
-function isAttempt(line: object): line is AttemptLine {
-  return "attempt" in line && typeof line.attempt === "number" && hasSalt(line)
-}
-
-function hasSalt(line: object): boolean {
-  const salt = "salt" in line && typeof line.salt === "string" ? fromHex(line.salt) : null
-  const seal = !("seal" in line) || (typeof line.seal === "string" && line.seal.length === 2 * SEAL_BYTES)
-  return salt?.length === SALT_BYTES && seal
 }
 
 function check(body: string): string {

@@ -122,7 +122,8 @@ async function describeLocal(stateDirectory: string, id: string): Promise<Unfini
   }
 }
 
-function progressOf(
+/** How far an upload is, by its journal. */
+export function progressOf(
   head: JournalHead,
   done: ReadonlyMap<number, PartLine>,
 ): Pick<LocalUpload, "plaintextBytes" | "doneBytes" | "parts" | "doneParts" | "storedBytes"> {

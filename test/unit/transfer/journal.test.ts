@@ -125,6 +125,26 @@ test("one that a newer s3ep wrote is refused and left alone", async () => {
   expect(await readFile(path, "utf8")).toBe(newer)
 })
 
+test.each([
+  ["no geometry", { ...head, geometry: undefined }],
+  ["a geometry of text", { ...head, geometry: { chunkBytes: "4096", chunksPerSegment: "4" } }],
+  ["no source", { ...head, source: null }],
+  ["settings that are none", { ...head, settings: [] }],
+  ["a size that does not exist", { ...head, plaintextBytes: -1 }],
+])("a first line with %s is damaged, whatever its check says", async (_, line) => {
+  await written()
+  await writeFile(path, encodeLine(line))
+  expect(await loadJournal(path)).toMatchObject({ state: "damaged", head: null })
+})
+
+test("a part that the upload cannot have is not as it was written", async () => {
+  await written()
+  for (const part of [0, 8, 1.5]) {
+    await writeFile(path, `${encodeLine(head)}${encodeLine(partLine(part))}`)
+    expect(await loadJournal(path)).toMatchObject({ state: "damaged", head: { key: head.key } })
+  }
+})
+
 test("there may be none, and it may be removed twice", async () => {
   expect(await loadJournal(path)).toBeNull()
   await written()
@@ -134,7 +154,7 @@ test("there may be none, and it may be removed twice", async () => {
 })
 
 test("ten thousand parts noted at once are all there, in lines of their own", async () => {
-  const journal = await Journal.create(path, head)
+  const journal = await Journal.create(path, { ...head, plaintextBytes: 10_000 * 16_384 })
   await Promise.all(Array.from({ length: 10_000 }, (_, index) => journal.part(partLine(index + 1))))
   await journal.close()
   const loaded = await loadJournal(path)
