@@ -5,6 +5,7 @@ import type {
   ListedObject,
   ListedPart,
   ListedUpload,
+  ListedVersion,
   ListOptions,
   ObjectAddress,
   ObjectStore,
@@ -56,6 +57,25 @@ async function* uploads(
   yield* resumed(again, what, options.signal, () => store.listUploads(bucket, options), follows)
 }
 
+async function* versions(
+  store: ObjectStore,
+  again: Again,
+  bucket: string,
+  options: { prefix?: string } & CallOptions = {},
+): AsyncGenerator<ListedVersion> {
+  // Of the last key: asked again, a listing begins anew, and versions of one key come in no order to go on from.
+  const given = new Set<string>()
+  const follows = ({ key, versionId }: ListedVersion, last: ListedVersion | undefined) => {
+    const order = last === undefined ? 1 : Buffer.compare(Buffer.from(key), Buffer.from(last.key))
+    if (order < 0 || (order === 0 && given.has(versionId))) return false
+    if (order > 0) given.clear()
+    given.add(versionId)
+    return true
+  }
+  const what = `list the versions in s3://${bucket}`
+  yield* resumed(again, what, options.signal, () => store.listVersions(bucket, options), follows)
+}
+
 async function* resumed<T>(
   again: Again,
   what: string,
@@ -80,4 +100,4 @@ async function* resumed<T>(
   }
 }
 
-export const listedAgain = { objects, parts, uploads }
+export const listedAgain = { objects, parts, uploads, versions }

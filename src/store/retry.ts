@@ -3,7 +3,15 @@ import { NotFoundError, PreconditionError, S3epError, UnavailableError } from ".
 import { getAgain } from "./retry-get.ts"
 import { listedAgain } from "./retry-list.ts"
 import { Again, type RetryDependencies, storePolicy } from "./retry-loop.ts"
-import type { ObjectAddress, ObjectStore, PartOptions, PutOptions, StoredObject } from "./store.ts"
+import type {
+  CopyOptions,
+  CopySource,
+  ObjectAddress,
+  ObjectStore,
+  PartOptions,
+  PutOptions,
+  StoredObject,
+} from "./store.ts"
 
 export { Again, type RetryDependencies, type RetryEvent, type RetryPolicy } from "./retry-loop.ts"
 
@@ -29,9 +37,27 @@ export function withRetry(store: ObjectStore, dependencies: RetryDependencies): 
     put: (address, body, options) => putAgain(store, again, address, body, options),
     putStream: (address, body, options) =>
       store.putStream(address, body, { ...options, through: options.through ?? wrapped }),
+    copy: (source, target, options) => copyAgain(store, again, source, target, options),
     delete: (address, options) =>
       again.run(`delete ${name(address)}`, options?.signal, () => store.delete(address, options)),
     list: (bucket, options) => listedAgain.objects(store, again, bucket, options),
+    listVersions: (bucket, options) => listedAgain.versions(store, again, bucket, options),
+    getTags: (address, options) =>
+      again.run(`read the tags of ${name(address)}`, options?.signal, () => store.getTags(address, options)),
+    putTags: (address, tags, options) =>
+      again.run(`tag ${name(address)}`, options?.signal, () => store.putTags(address, tags, options)),
+    getAcl: (address, options) =>
+      again.run(`read the ACL of ${name(address)}`, options?.signal, () => store.getAcl(address, options)),
+    putAcl: (address, acl, options) =>
+      again.run(`set the ACL of ${name(address)}`, options?.signal, () =>
+        store.putAcl(address, acl, options),
+      ),
+    hasAcls: (bucket, options) =>
+      again.run(`ask s3://${bucket}`, options?.signal, () => store.hasAcls(bucket, options)),
+    partSizes: (address, info, options) =>
+      again.run(`look at the parts of ${name(address)}`, options?.signal, () =>
+        store.partSizes(address, info, options),
+      ),
     createUpload(address, options) {
       let failure: UnavailableError | undefined
       return again.run(`start an upload of ${name(address)}`, options.signal, async () => {
@@ -51,6 +77,10 @@ export function withRetry(store: ObjectStore, dependencies: RetryDependencies): 
         return store.uploadPart(address, uploadId, partNumber, body, counted)
       })
     },
+    uploadPartCopy: (source, address, uploadId, partNumber, options) =>
+      again.run(`copy part ${partNumber} of ${name(address)}`, options.signal, () =>
+        store.uploadPartCopy(source, address, uploadId, partNumber, options),
+      ),
     listParts: (address, uploadId, options) => listedAgain.parts(store, again, address, uploadId, options),
     completeUpload: (address, uploadId, parts, options) =>
       again.run(
@@ -92,6 +122,43 @@ async function putAgain(
   })
 }
 
+/**
+ * The first attempt may have copied, its answer lost: copying again would fail its condition, or make a version more.
+ * What it would have made is told by its metadata.
+ */
+async function copyAgain(
+  store: ObjectStore,
+  again: Again,
+  source: CopySource,
+  target: ObjectAddress,
+  options: CopyOptions,
+): Promise<StoredObject> {
+  const { settings, signal, requesterPays } = options
+  const customerKey = settings.encryption?.kind === "sse-c" ? settings.encryption.key : undefined
+  return again.run(`copy to ${name(target)}`, signal, async (attempt) => {
+    if (attempt > 1) {
+      const info = await store.head(target, { signal, requesterPays, customerKey }).catch(notFound)
+      if (info && sameMetadata(info.metadata, settings.metadata)) {
+        return { etag: info.etag, versionId: info.versionId }
+      }
+    }
+    return store.copy(source, target, options)
+  })
+}
+
+function notFound(error: unknown): null {
+  if (error instanceof NotFoundError) return null
+  throw error
+}
+
+function sameMetadata(
+  found: Readonly<Record<string, string>>,
+  wanted: Readonly<Record<string, string>>,
+): boolean {
+  const names = Object.keys(wanted)
+  return names.length > 0 && names.every((each) => found[each] === wanted[each])
+}
+
 async function ownObject(
   store: ObjectStore,
   address: ObjectAddress,
@@ -105,11 +172,10 @@ async function ownObject(
   })
   if (info?.bytes !== body.length) return null
   // Where the ETag is no MD5, metadata tells: an envelope's wrapped DEK is in no other object.
-  const names = Object.keys(settings.metadata)
-  const sameMetadata =
-    names.length > 0 && names.every((each) => info.metadata[each] === settings.metadata[each])
   const sameBytes = info.etag === createHash("md5").update(body).digest("hex")
-  return sameBytes || sameMetadata ? { etag: info.etag, versionId: info.versionId } : null
+  return sameBytes || sameMetadata(info.metadata, settings.metadata)
+    ? { etag: info.etag, versionId: info.versionId }
+    : null
 }
 
 function countedSending(options: PartOptions): PartOptions & { takeBack: () => void } {

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto"
 import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
+  CopyObjectCommand,
   CreateMultipartUploadCommand,
   DeleteObjectCommand,
   PutObjectCommand,
@@ -10,15 +11,22 @@ import {
 } from "@aws-sdk/client-s3"
 import { DeniedError, NotFoundError, PreconditionError, UnsupportedError, UsageError } from "../errors.ts"
 import type { S3Dialect } from "./s3-dialect.ts"
-import { conditionsInput } from "./s3-inputs.ts"
+import { withHeaders } from "./s3-headers.ts"
+import { conditionsInput, quoted } from "./s3-inputs.ts"
 import { etagOf } from "./s3-outputs.ts"
 import { headObject } from "./s3-read.ts"
 import type { HttpOptions, S3Session } from "./s3-session.ts"
 import type { Feature } from "./services.ts"
-import type { Conditions, CustomerKey, ObjectAddress } from "./store.ts"
+import type { Conditions, CopySource, CustomerKey, ObjectAddress } from "./store.ts"
 
 /** Where a condition is put to the service: services honour them in one place and ignore them in the other. */
 export type ConditionPlace = "put" | "complete"
+
+/** What to send with a copy: the source's ETag, by S3's name for it or by RGW's, and what concerns the target. */
+export interface CopyPin {
+  readonly source: "standard" | "rgw" | null
+  readonly target: Conditions
+}
 
 /** Decides which conditions the service can be trusted with, and stands in for those it ignores. */
 export class S3Conditions {
@@ -46,14 +54,76 @@ export class S3Conditions {
     if (!conditions?.ifNoneMatch && conditions?.ifMatch === undefined) return {}
     const feature: Feature = `${place}-${conditions.ifNoneMatch ? "if-none-match" : "if-match"}`
     if (await this.#honoured(feature, address.bucket, options.signal)) return conditions
+    await this.#look(address, conditions, options)
+    return {}
+  }
+
+  /**
+   * The same for a copy. An object that is copied onto itself is pinned by its source's ETag already; the condition on
+   * the target, where a service has one, closes the moment between the service's look and its write.
+   *
+   * @throws {PreconditionError} if the service checks neither and the look shows that they do not hold.
+   */
+  async forCopy(
+    source: CopySource,
+    target: ObjectAddress,
+    conditions: Conditions | undefined,
+    options: { signal?: AbortSignal | undefined; customerKey?: CustomerKey | undefined },
+  ): Promise<CopyPin> {
+    const { bucket } = target
+    const { signal } = options
+    const pinned = source.ifMatch === undefined ? null : await this.#sourcePin(bucket, signal)
+    const onItself =
+      source.versionId === undefined && source.address.bucket === bucket && source.address.key === target.key
+    const asked = conditions?.ifNoneMatch !== undefined || conditions?.ifMatch !== undefined
+    const checked =
+      asked && !conditions.ifNoneMatch && (await this.#honoured("copy-target-if-match", bucket, signal))
+    if (asked && !checked && !(onItself && pinned && conditions.ifMatch === source.ifMatch)) {
+      await this.#look(target, conditions, options)
+    }
+    if (source.ifMatch !== undefined && pinned === null && source.versionId === undefined) {
+      await this.#lookAtSource(source, signal)
+    }
+    return { source: pinned, target: checked ? conditions : {} }
+  }
+
+  /** Whether the condition on a copied part's source is honoured: as on a whole object's, by S3's own name. */
+  async honoursSource(bucket: string, signal: AbortSignal | undefined): Promise<boolean> {
+    return this.#honoured("copy-source-if-match", bucket, signal)
+  }
+
+  async #sourcePin(bucket: string, signal: AbortSignal | undefined): Promise<CopyPin["source"]> {
+    if (await this.#honoured("copy-source-if-match", bucket, signal)) return "standard"
+    return (await this.#honoured("copy-if-match", bucket, signal)) ? "rgw" : null
+  }
+
+  async #lookAtSource(
+    { address, ifMatch, customerKey }: CopySource,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const { etag } = await headObject(this.#session, address, { signal, customerKey })
+    if (etag !== ifMatch) {
+      throw new PreconditionError(`cannot copy s3://${address.bucket}/${address.key}: it changed meanwhile`)
+    }
+    this.#tellOfLooking(address)
+  }
+
+  async #look(
+    address: ObjectAddress,
+    conditions: Conditions,
+    options: { signal?: AbortSignal | undefined; customerKey?: CustomerKey | undefined },
+  ): Promise<void> {
     await look(this.#session, address, conditions, options)
+    this.#tellOfLooking(address)
+  }
+
+  #tellOfLooking(address: ObjectAddress): void {
     const { endpoint } = this.#session
     this.#session.notice(
       "conditions",
       `${endpoint} does not check conditions itself: what is at s3://${address.bucket}/${address.key} was looked up just before`,
       "another writer in between goes unnoticed; keep writers apart by other means",
     )
-    return {}
   }
 
   async #honoured(feature: Feature, bucket: string, signal: AbortSignal | undefined): Promise<boolean> {
@@ -117,11 +187,18 @@ class Trial {
   }
 
   async run(feature: Feature): Promise<boolean> {
+    if (feature.startsWith("copy")) return this.#copies(feature)
     const write = feature.startsWith("put") ? this.#put : this.#complete
     const { etag } = await this.#put({})
     if (feature.endsWith("if-none-match")) return !(await holds(write.call(this, { ifNoneMatch: "*" })))
     const wrong = await holds(write.call(this, { ifMatch: "00000000000000000000000000000000" }))
     return !wrong && (await holds(write.call(this, { ifMatch: etag })))
+  }
+
+  async #copies(feature: Feature): Promise<boolean> {
+    const { etag } = await this.#put({})
+    const copy = (ifMatch: string) => holds(this.#copy(feature, ifMatch))
+    return !(await copy("00000000000000000000000000000000")) && (await copy(etag))
   }
 
   async clean(): Promise<void> {
@@ -150,6 +227,21 @@ class Trial {
     const output = await this.#send((client, http) => client.send(new PutObjectCommand(input), http))
     this.#versions.add(output.VersionId)
     return { etag: etagOf(output.ETag) }
+  }
+
+  async #copy(feature: Feature, ifMatch: string): Promise<void> {
+    const { Bucket, Key } = this.#target
+    const command = new CopyObjectCommand({
+      ...this.#target,
+      CopySource: `${Bucket}/${Key}`,
+      MetadataDirective: "REPLACE",
+      ...(feature === "copy-source-if-match" && { CopySourceIfMatch: quoted(ifMatch) }),
+      ...(feature === "copy-target-if-match" && { IfMatch: quoted(ifMatch) }),
+    })
+    const headers: Record<string, string> =
+      feature === "copy-if-match" ? { "x-amz-copy-if-match": ifMatch } : {}
+    const output = await this.#send((client, http) => client.send(withHeaders(command, headers), http))
+    this.#versions.add(output.VersionId)
   }
 
   async #complete(conditions: Conditions): Promise<{ etag: string }> {

@@ -6,6 +6,7 @@ import type {
   CallOptions,
   Conditions,
   CustomerKey,
+  Grant,
   ObjectAddress,
   ObjectSettings,
   PartOptions,
@@ -87,11 +88,17 @@ type SettingsInput = Pick<
   | "ContentDisposition"
   | "ContentEncoding"
   | "ContentLanguage"
+  | "WebsiteRedirectLocation"
   | "StorageClass"
   | "ACL"
+  | "GrantFullControl"
+  | "GrantRead"
+  | "GrantReadACP"
+  | "GrantWriteACP"
   | "Tagging"
   | "ServerSideEncryption"
   | "SSEKMSKeyId"
+  | "BucketKeyEnabled"
   | "SSECustomerAlgorithm"
   | "SSECustomerKey"
   | "ObjectLockMode"
@@ -109,8 +116,10 @@ export function settingsInput(settings: ObjectSettings): SettingsInput {
     ...(settings.contentDisposition !== undefined && { ContentDisposition: settings.contentDisposition }),
     ...(settings.contentEncoding !== undefined && { ContentEncoding: settings.contentEncoding }),
     ...(settings.contentLanguage !== undefined && { ContentLanguage: settings.contentLanguage }),
+    ...(settings.websiteRedirect !== undefined && { WebsiteRedirectLocation: settings.websiteRedirect }),
     ...(settings.storageClass !== undefined && { StorageClass: storageClass(settings.storageClass) }),
     ...(settings.acl !== undefined && { ACL: cannedAcl(settings.acl) }),
+    ...(settings.grants && grantsInput(settings.grants)),
     ...(tags && Object.keys(tags).length > 0 && { Tagging: tagging(tags) }),
     ...encryptionInput(settings),
     ...(retention && { ObjectLockMode: retention.mode, ObjectLockRetainUntilDate: retention.until }),
@@ -124,8 +133,9 @@ function encryptionInput({ encryption }: ObjectSettings): Partial<SettingsInput>
       return { ServerSideEncryption: "AES256" }
     case "sse-kms":
       return {
-        ServerSideEncryption: "aws:kms",
+        ServerSideEncryption: encryption.dual ? "aws:kms:dsse" : "aws:kms",
         ...(encryption.keyId !== undefined && { SSEKMSKeyId: encryption.keyId }),
+        ...(encryption.bucketKey && { BucketKeyEnabled: true }),
       }
     case "sse-c":
       return customerKeyInput(encryption.key)
@@ -134,7 +144,26 @@ function encryptionInput({ encryption }: ObjectSettings): Partial<SettingsInput>
   }
 }
 
-function tagging(tags: Readonly<Record<string, string>>): string {
+const GRANTEES = { user: "id", group: "uri", email: "emailAddress" } as const
+
+/** Writing to an object is no permission these headers know, and S3 no permission an object has. */
+function grantsInput(grants: readonly Grant[]): Partial<SettingsInput> {
+  const holding = (permission: Grant["permission"]) =>
+    grants
+      .filter((grant) => grant.permission === permission)
+      .map(({ grantee }) => `${GRANTEES[grantee.kind]}="${grantee.id}"`)
+      .join(", ")
+  const headers = {
+    GrantFullControl: holding("FULL_CONTROL"),
+    GrantRead: holding("READ"),
+    GrantReadACP: holding("READ_ACP"),
+    GrantWriteACP: holding("WRITE_ACP"),
+  }
+  return Object.fromEntries(Object.entries(headers).filter(([, value]) => value !== ""))
+}
+
+/** As `x-amz-tagging` has them. */
+export function tagging(tags: Readonly<Record<string, string>>): string {
   return Object.entries(tags)
     .map(([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`)
     .join("&")

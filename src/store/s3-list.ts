@@ -2,6 +2,8 @@ import {
   ListMultipartUploadsCommand,
   ListObjectsV2Command,
   type ListObjectsV2CommandOutput,
+  ListObjectVersionsCommand,
+  type ListObjectVersionsCommandOutput,
   ListPartsCommand,
 } from "@aws-sdk/client-s3"
 import { addressInput, callInput, customerKeyInput } from "./s3-inputs.ts"
@@ -12,6 +14,7 @@ import type {
   ListedObject,
   ListedPart,
   ListedUpload,
+  ListedVersion,
   ListOptions,
   ObjectAddress,
   ReadOptions,
@@ -135,6 +138,69 @@ export async function* listUploads(
     }
     more = (page.IsTruncated ?? false) && NextKeyMarker !== undefined
   }
+}
+
+export async function* listVersions(
+  session: S3Session,
+  bucket: string,
+  options: { prefix?: string } & CallOptions = {},
+): AsyncGenerator<ListedVersion> {
+  const action = `list the versions in s3://${bucket}/${options.prefix ?? ""}`
+  const sending: Sending = { action, bucket, about: "bucket", signal: options.signal }
+  let markers: { KeyMarker?: string; VersionIdMarker?: string } = {}
+  for (let more = true; more; ) {
+    const page = await session.run(sending, (client, http) =>
+      client.send(
+        new ListObjectVersionsCommand({
+          Bucket: bucket,
+          ...callInput(options),
+          EncodingType: "url",
+          ...(options.prefix !== undefined && { Prefix: options.prefix }),
+          ...markers,
+        }),
+        http,
+      ),
+    )
+    yield* versionsOf(page)
+    const key = keyDecoder(page.EncodingType)
+    const { NextKeyMarker, NextVersionIdMarker } = page
+    markers = {
+      ...(NextKeyMarker !== undefined && { KeyMarker: key(NextKeyMarker) }),
+      ...(NextVersionIdMarker !== undefined && { VersionIdMarker: NextVersionIdMarker }),
+    }
+    more = (page.IsTruncated ?? false) && NextKeyMarker !== undefined
+  }
+}
+
+/** A page's versions and markers come in two lists, each in order; of one key, times tell which is newer. */
+function versionsOf(page: ListObjectVersionsCommandOutput): ListedVersion[] {
+  const key = keyDecoder(page.EncodingType)
+  const versions = (page.Versions ?? []).map((one) => ({
+    kind: "version" as const,
+    key: key(one.Key),
+    versionId: one.VersionId || "null",
+    isLatest: one.IsLatest ?? false,
+    bytes: one.Size ?? 0,
+    etag: etagOf(one.ETag),
+    lastModified: one.LastModified,
+    storageClass: one.StorageClass,
+  }))
+  const markers = (page.DeleteMarkers ?? []).map((one) => ({
+    kind: "marker" as const,
+    key: key(one.Key),
+    versionId: one.VersionId || "null",
+    isLatest: one.IsLatest ?? false,
+    bytes: 0,
+    etag: "",
+    lastModified: one.LastModified,
+    storageClass: undefined,
+  }))
+  if (markers.length === 0) return versions
+  const age = ({ isLatest, lastModified }: ListedVersion) =>
+    isLatest ? Number.POSITIVE_INFINITY : (lastModified?.getTime() ?? 0)
+  return [...versions, ...markers].sort(
+    (a, b) => Buffer.compare(Buffer.from(a.key), Buffer.from(b.key)) || age(b) - age(a) || 0,
+  )
 }
 
 /** Services that do not know `encoding-type` do not repeat it, and their keys are taken as they are. */

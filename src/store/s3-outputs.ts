@@ -1,5 +1,5 @@
 import type { GetObjectCommandOutput, HeadObjectCommandOutput } from "@aws-sdk/client-s3"
-import type { Checksum, ObjectInfo, StoredObject } from "./store.ts"
+import type { Checksum, ObjectInfo, StoredObject, WholeChecksum } from "./store.ts"
 
 // The SDK's answers in our words.
 
@@ -17,15 +17,39 @@ export function storedOf(output: {
   return { etag: etagOf(output.ETag), versionId }
 }
 
-export function checksumOf(output: {
+interface Checksums {
   ChecksumCRC32?: string | undefined
+  ChecksumCRC32C?: string | undefined
   ChecksumCRC64NVME?: string | undefined
+  ChecksumSHA1?: string | undefined
   ChecksumSHA256?: string | undefined
-}): Checksum | undefined {
-  if (output.ChecksumCRC32) return { kind: "crc32", value: output.ChecksumCRC32 }
-  if (output.ChecksumCRC64NVME) return { kind: "crc64nvme", value: output.ChecksumCRC64NVME }
-  if (output.ChecksumSHA256) return { kind: "sha256", value: output.ChecksumSHA256 }
-  return undefined
+}
+
+export function checksumOf(output: Checksums): Checksum | undefined {
+  const { ChecksumCRC32, ChecksumCRC32C, ChecksumCRC64NVME, ChecksumSHA1, ChecksumSHA256 } = output
+  if (ChecksumCRC32) return { kind: "crc32", value: ChecksumCRC32 }
+  if (ChecksumCRC64NVME) return { kind: "crc64nvme", value: ChecksumCRC64NVME }
+  if (ChecksumSHA256) return { kind: "sha256", value: ChecksumSHA256 }
+  if (ChecksumCRC32C) return { kind: "crc32c", value: ChecksumCRC32C }
+  return ChecksumSHA1 ? { kind: "sha1", value: ChecksumSHA1 } : undefined
+}
+
+function wholeChecksumOf(
+  output: Checksums & { ChecksumType?: string | undefined },
+): WholeChecksum | undefined {
+  const checksum = checksumOf(output)
+  if (!checksum) return undefined
+  const composite = output.ChecksumType === "COMPOSITE" || /-\d+$/.test(checksum.value)
+  return { ...checksum, type: composite ? "composite" : "full" }
+}
+
+const ARCHIVES = new Set(["GLACIER", "DEEP_ARCHIVE"])
+
+/** An archived object can be read for a while after it was restored: `ongoing-request="false", expiry-date="…"`. */
+function isArchived(output: HeadObjectCommandOutput | GetObjectCommandOutput): boolean {
+  const archiveStatus = "ArchiveStatus" in output && output.ArchiveStatus !== undefined
+  const restored = /ongoing-request="false"/.test(output.Restore ?? "")
+  return (archiveStatus || ARCHIVES.has(output.StorageClass ?? "")) && !restored
 }
 
 /** @param bytes - of the whole object, which the answer to a range says elsewhere. */
@@ -41,9 +65,21 @@ export function infoOf(output: HeadObjectCommandOutput | GetObjectCommandOutput,
     metadata: Object.fromEntries(
       Object.entries(output.Metadata ?? {}).map(([name, value]) => [name.toLowerCase(), value]),
     ),
+    missingMetadata: output.MissingMeta ?? 0,
     contentType: output.ContentType,
+    cacheControl: output.CacheControl,
+    contentDisposition: output.ContentDisposition,
+    contentEncoding: output.ContentEncoding,
+    contentLanguage: output.ContentLanguage,
+    expires: output.ExpiresString,
+    websiteRedirect: output.WebsiteRedirectLocation,
     storageClass: output.StorageClass,
+    archived: isArchived(output),
     serverSideEncryption: output.ServerSideEncryption ?? output.SSECustomerAlgorithm,
+    kmsKeyId: output.SSEKMSKeyId,
+    bucketKey: output.BucketKeyEnabled ?? false,
+    tagCount: output.TagCount,
+    checksum: wholeChecksumOf(output),
     retention: mode ? { mode, until: output.ObjectLockRetainUntilDate } : undefined,
     legalHold: output.ObjectLockLegalHoldStatus === "ON",
     parts: output.PartsCount ?? (countedParts === undefined ? undefined : Number(countedParts)),

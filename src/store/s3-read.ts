@@ -4,17 +4,23 @@ import { failureOf, translate } from "./s3-errors.ts"
 import { quoted, readInput } from "./s3-inputs.ts"
 import { infoOf } from "./s3-outputs.ts"
 import type { S3Session, Sending } from "./s3-session.ts"
-import type { ByteRange, GetOptions, ObjectAddress, ObjectBody, ObjectInfo, ReadOptions } from "./store.ts"
+import type { ByteRange, GetOptions, HeadOptions, ObjectAddress, ObjectBody, ObjectInfo } from "./store.ts"
 
 export async function headObject(
   session: S3Session,
   address: ObjectAddress,
-  options: ReadOptions = {},
+  options: HeadOptions = {},
 ): Promise<ObjectInfo> {
   const sending = reading(address, options.signal)
   try {
     const output = await session.run(sending, (client, http) =>
-      client.send(new HeadObjectCommand(readInput(address, options)), http),
+      client.send(
+        new HeadObjectCommand({
+          ...readInput(address, options),
+          ...(options.wholeChecksum && { ChecksumMode: "ENABLED" }),
+        }),
+        http,
+      ),
     )
     return infoOf(output, output.ContentLength ?? 0)
   } catch (error) {
@@ -57,7 +63,7 @@ export async function getObject(
   }
 }
 
-function reading(address: ObjectAddress, signal: AbortSignal | undefined): Sending {
+export function reading(address: ObjectAddress, signal: AbortSignal | undefined): Sending {
   return {
     action: `read s3://${address.bucket}/${address.key}`,
     bucket: address.bucket,

@@ -8,6 +8,7 @@ import {
 } from "@aws-sdk/client-s3"
 import { UnavailableError, UnsupportedError, UsageError } from "../errors.ts"
 import { combineParts } from "./crc-combine.ts"
+import { settingsHeaders, withHeaders } from "./s3-headers.ts"
 import {
   addressInput,
   callInput,
@@ -27,6 +28,7 @@ import { streamPart } from "./s3-stream-part.ts"
 import { checkSettings, checksumFor, confirmEncryption, type S3Context, withChecksum } from "./s3-write.ts"
 import type {
   CallOptions,
+  Checksum,
   ChecksumChoice,
   CompleteOptions,
   CreateUploadOptions,
@@ -34,6 +36,7 @@ import type {
   PartBody,
   PartOptions,
   StoredObject,
+  UploadChecksum,
   UploadedPart,
 } from "./store.ts"
 
@@ -46,26 +49,30 @@ export async function createUpload(
   await checkSettings(context, address, settings)
   const action = `start an upload of s3://${address.bucket}/${address.key}`
   const sending: Sending = { action, bucket: address.bucket, about: "object", signal: options.signal }
+  const { wholeChecksum } = options
   const choice = checksumFor(settings, options.checksum)
   const output = await withChecksum(context, "part-checksums", choice, (sendChecksum) =>
     context.session.run(sending, (client, http) =>
       client.send(
-        new CreateMultipartUploadCommand({
-          ...addressInput(address),
-          ...callInput(options),
-          ...settingsInput(settings),
-          ...(sendChecksum && algorithmInput(choice)),
-        }),
+        withHeaders(
+          new CreateMultipartUploadCommand({
+            ...addressInput(address),
+            ...callInput(options),
+            ...settingsInput(settings),
+            ...(sendChecksum && (wholeChecksum ? wholeInput(wholeChecksum) : algorithmInput(choice))),
+          }),
+          settingsHeaders(settings),
+        ),
         http,
       ),
     ),
   )
   const uploadId = output.UploadId ?? ""
   // A service that keeps the parts' checksums says so here, and only then may Complete carry them.
-  if (choice !== "none") {
+  if (choice !== "none" && !wholeChecksum) {
     await context.dialect.learn("part-checksums", output.ChecksumAlgorithm !== undefined)
   }
-  if (algorithmInput(choice).ChecksumType) {
+  if (algorithmInput(choice).ChecksumType && !wholeChecksum) {
     await context.dialect.learn("full-object", output.ChecksumType === "FULL_OBJECT")
   }
   if (settings.encryption?.kind === "sse-c" && output.SSECustomerAlgorithm === undefined) {
@@ -81,6 +88,21 @@ function algorithmInput(choice: ChecksumChoice): {
 } {
   if (choice === "sha256") return { ChecksumAlgorithm: "SHA256" }
   return choice === "none" ? {} : { ChecksumAlgorithm: "CRC32", ChecksumType: "FULL_OBJECT" }
+}
+
+const ALGORITHMS = {
+  crc32: "CRC32",
+  crc32c: "CRC32C",
+  crc64nvme: "CRC64NVME",
+  sha1: "SHA1",
+  sha256: "SHA256",
+} as const
+
+function wholeInput({ kind, type }: UploadChecksum) {
+  return {
+    ChecksumAlgorithm: ALGORITHMS[kind],
+    ChecksumType: type === "full" ? ("FULL_OBJECT" as const) : ("COMPOSITE" as const),
+  }
 }
 
 export async function uploadPart(
@@ -186,14 +208,17 @@ async function checksumsInput(
   if (choice === "none" || (await dialect.offers("part-checksums")) !== true) return null
   const values = parts.flatMap(({ checksum, bytes }) => (checksum ? [{ ...checksum, bytes }] : []))
   if (values.length !== parts.length) return null
-  const listed = (name: "ChecksumCRC32" | "ChecksumSHA256") => ({
+  const listed = (name: `Checksum${(typeof ALGORITHMS)[Checksum["kind"]]}`) => ({
     Parts: parts.map(({ partNumber, etag, checksum }) => ({
       PartNumber: partNumber,
       ETag: etag,
       [name]: checksum?.value,
     })),
   })
-  if (values.every(({ kind }) => kind === "sha256")) return { MultipartUpload: listed("ChecksumSHA256") }
+  const [first] = values
+  if (first && first.kind !== "crc32" && values.every(({ kind }) => kind === first.kind)) {
+    return { MultipartUpload: listed(`Checksum${ALGORITHMS[first.kind]}`) }
+  }
   if (!values.every(({ kind }) => kind === "crc32")) return null
   if ((await dialect.offers("full-object")) !== true) return { MultipartUpload: listed("ChecksumCRC32") }
   const whole = combineParts(values.map(({ value, bytes }) => ({ crc32: value, bytes })))

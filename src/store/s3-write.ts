@@ -2,6 +2,7 @@ import { DeleteObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3"
 import { UnsupportedError } from "../errors.ts"
 import type { S3Conditions } from "./s3-conditions.ts"
 import type { S3Dialect } from "./s3-dialect.ts"
+import { settingsHeaders, withHeaders } from "./s3-headers.ts"
 import { addressInput, callInput, conditionsInput, settingsInput } from "./s3-inputs.ts"
 import { confirmLock } from "./s3-lock.ts"
 import { storedOf } from "./s3-outputs.ts"
@@ -48,7 +49,8 @@ export async function putObject(
         ...settingsInput(settings),
         ...conditionsInput(conditions),
       }
-      return client.send(new PutObjectCommand({ ...input, Body, ContentLength }), http)
+      const command = new PutObjectCommand({ ...input, Body, ContentLength })
+      return client.send(withHeaders(command, settingsHeaders(settings)), http)
     }),
   )
   await confirmEncryption(context, sending, settings, output)

@@ -22,13 +22,19 @@ export type ServiceName = (typeof serviceNames)[number]
 /**
  * What a service may do or not: the conditions it honours, whether it takes a CRC-32 with what it is sent
  * (`checksum`), takes one behind a streamed part (`trailers`), keeps those of an upload's parts, so that Complete has
- * to name them (`part-checksums`), and checks the CRC-32 of the whole (`full-object`).
+ * to name them (`part-checksums`), and checks the CRC-32 of the whole (`full-object`). Of copies: whether it honours
+ * the condition on the source (`copy-source-if-match`), that condition by the name RGW gives it (`copy-if-match`),
+ * the one on what is replaced (`copy-target-if-match`), and whether tags come along (`copy-tags`).
  */
 export const features = [
   "put-if-none-match",
   "put-if-match",
   "complete-if-none-match",
   "complete-if-match",
+  "copy-source-if-match",
+  "copy-if-match",
+  "copy-target-if-match",
+  "copy-tags",
   "checksum",
   "part-checksums",
   "full-object",
@@ -74,6 +80,9 @@ const profiles: Record<ServiceName, Omit<ServiceProfile, "name">> = {
     limits: { ...s3, maxObjectBytes: 10_000 * 5 * GiB },
     features: {
       ...allConditions,
+      "copy-source-if-match": true,
+      "copy-target-if-match": true,
+      "copy-tags": true,
       checksum: true,
       "part-checksums": true,
       "full-object": true,
@@ -99,8 +108,9 @@ const profiles: Record<ServiceName, Omit<ServiceProfile, "name">> = {
     features: {},
   },
   minio: { title: "MinIO", limits: s3, features: { "part-checksums": true, trailers: true } },
-  // RGW 16 and 18, measured: Complete ignores conditions, PutObject refuses a right If-Match.
-  ceph: { title: "Ceph RGW", limits: s3, features: {} },
+  // RGW 16 and 18, measured: Complete ignores conditions, PutObject refuses a right If-Match. A copy forgets the tags
+  // (RGW 16) and calls the condition on its source x-amz-copy-if-match.
+  ceph: { title: "Ceph RGW", limits: s3, features: { "copy-tags": false } },
   // Swift 2.30, measured: 1,000 parts, 256 bytes of each value, SSE-C and Object Lock accepted and ignored.
   swift: {
     title: "OpenStack Swift",
@@ -108,6 +118,7 @@ const profiles: Record<ServiceName, Omit<ServiceProfile, "name">> = {
     features: {
       "put-if-none-match": false,
       "put-if-match": false,
+      "copy-if-match": false,
       "part-checksums": false,
       trailers: false,
       "sse-c": false,

@@ -1,4 +1,9 @@
 import type { UnavailableError } from "../errors.ts"
+import type { Acl, CopyOptions, CopySource, ListedVersion, PartCopyOptions, UploadChecksum } from "./copy.ts"
+import type { ObjectLock, ObjectSettings } from "./settings.ts"
+
+export type * from "./copy.ts"
+export type * from "./settings.ts"
 
 /**
  * What s3ep needs of an object store, in S3's terms. Adapters translate errors into the classes of `errors.ts`
@@ -12,7 +17,7 @@ export interface ObjectStore {
   limits(bucket: string, options?: CallOptions): Promise<StoreLimits>
 
   /** @throws {NotFoundError} if there is no such object. */
-  head(address: ObjectAddress, options?: ReadOptions): Promise<ObjectInfo>
+  head(address: ObjectAddress, options?: HeadOptions): Promise<ObjectInfo>
 
   /**
    * Read an object or a range of it. The answer arrives with the headers; the body is pulled by the caller,
@@ -42,11 +47,59 @@ export interface ObjectStore {
     options: PutStreamOptions,
   ): Promise<StoredObject>
 
+  /**
+   * Make an object of another one, or of itself, inside the store: no byte of it travels. Conditions are sent where
+   * the service honours them, and looked at right before otherwise.
+   *
+   * @throws {NotFoundError} if the source is not there.
+   * @throws {PreconditionError} if `source.ifMatch` or a condition does not hold.
+   * @throws {UnsupportedError} if the service does not copy such an object (under SSE-C on some, for instance).
+   */
+  copy(source: CopySource, target: ObjectAddress, options: CopyOptions): Promise<StoredObject>
+
   /** Deletes the object, or one version of it. Deleting what is not there succeeds, as on S3. */
   delete(address: ObjectAddress, options?: DeleteOptions): Promise<void>
 
   /** Objects in the order of their keys' UTF-8 bytes, fetched page by page as they are consumed. */
   list(bucket: string, options?: ListOptions): AsyncIterable<ListedObject>
+
+  /**
+   * Versions and deletion markers, by key, the newest of each first. A bucket that keeps no versions lists what is
+   * there, with the version "null".
+   *
+   * @throws {UnsupportedError} if the service has no versions.
+   */
+  listVersions(bucket: string, options?: { prefix?: string } & CallOptions): AsyncIterable<ListedVersion>
+
+  getTags(address: ObjectAddress, options?: ReadOptions): Promise<Readonly<Record<string, string>>>
+
+  /** Replaces all of them. */
+  putTags(
+    address: ObjectAddress,
+    tags: Readonly<Record<string, string>>,
+    options?: ReadOptions,
+  ): Promise<void>
+
+  /** @throws {UnsupportedError} if the service has none. */
+  getAcl(address: ObjectAddress, options?: ReadOptions): Promise<Acl>
+
+  /** Replaces all grants. */
+  putAcl(address: ObjectAddress, acl: Acl, options?: ReadOptions): Promise<void>
+
+  /** False if the bucket is known to have ACLs switched off ("bucket owner enforced"), so that nobody need ask. */
+  hasAcls(bucket: string, options?: CallOptions): Promise<boolean>
+
+  /**
+   * Bytes of each part an object is made of, in order.
+   *
+   * @param info - from `head`.
+   * @returns null if it was not uploaded in parts, or the service does not say.
+   */
+  partSizes(
+    address: ObjectAddress,
+    info: ObjectInfo,
+    options?: ReadOptions,
+  ): Promise<readonly number[] | null>
 
   /** @returns the upload id. */
   createUpload(address: ObjectAddress, options: CreateUploadOptions): Promise<string>
@@ -61,6 +114,21 @@ export interface ObjectStore {
     partNumber: number,
     body: PartBody,
     options: PartOptions,
+  ): Promise<UploadedPart>
+
+  /**
+   * Make a part of a range of an object, inside the store. `source.ifMatch` is sent where the service honours it, and
+   * not looked at otherwise: whoever completes the upload has to.
+   *
+   * @throws {NotFoundError} with `what: "upload"` if the upload is gone.
+   * @throws {PreconditionError} if `source.ifMatch` does not hold.
+   */
+  uploadPartCopy(
+    source: CopySource,
+    address: ObjectAddress,
+    uploadId: string,
+    partNumber: number,
+    options: PartCopyOptions,
   ): Promise<UploadedPart>
 
   /**
@@ -114,6 +182,11 @@ export interface ReadOptions extends CallOptions {
   readonly customerKey?: CustomerKey | undefined
 }
 
+export interface HeadOptions extends ReadOptions {
+  /** Ask for the checksum of the whole too, which takes permission to use the KMS key it is under. */
+  readonly wholeChecksum?: boolean | undefined
+}
+
 /** Bytes from `start` up to, not including, `end`; to the end of the object if `end` is not given. */
 export interface ByteRange {
   readonly start: number
@@ -131,32 +204,6 @@ export interface Conditions {
   readonly ifNoneMatch?: "*" | undefined
   /** Only if the object still has this ETag. */
   readonly ifMatch?: string | undefined
-}
-
-export type ServerSideEncryption =
-  | { readonly kind: "sse-s3" }
-  | { readonly kind: "sse-kms"; readonly keyId?: string | undefined }
-  | { readonly kind: "sse-c"; readonly key: CustomerKey }
-
-/** Object Lock: until when, and how, a version can neither be replaced nor deleted. */
-export interface ObjectLock {
-  readonly retention?: { readonly mode: "GOVERNANCE" | "COMPLIANCE"; readonly until: Date } | undefined
-  readonly legalHold?: boolean | undefined
-}
-
-/** What is kept beside an object's bytes. */
-export interface ObjectSettings extends ObjectLock {
-  /** User metadata: lower-case names without `x-amz-meta-`, ASCII values. */
-  readonly metadata: Readonly<Record<string, string>>
-  readonly contentType?: string | undefined
-  readonly cacheControl?: string | undefined
-  readonly contentDisposition?: string | undefined
-  readonly contentEncoding?: string | undefined
-  readonly contentLanguage?: string | undefined
-  readonly storageClass?: string | undefined
-  readonly acl?: string | undefined
-  readonly tags?: Readonly<Record<string, string>> | undefined
-  readonly encryption?: ServerSideEncryption | undefined
 }
 
 /**
@@ -213,6 +260,8 @@ export interface CreateUploadOptions extends CallOptions {
    * have made an upload whose id nobody learned (see `strays.ts`).
    */
   readonly onRepeat?: ((failure: UnavailableError) => Promise<void>) | undefined
+  /** For parts that are copied, which the service computes checksums of itself. Instead of `checksum`. */
+  readonly wholeChecksum?: UploadChecksum | undefined
 }
 
 /** Bytes at hand, which a retry resends, or a stream of known length, which only its maker can start again. */
@@ -227,8 +276,13 @@ export interface PartOptions extends CallOptions {
 
 /** A checksum as S3 writes it: base64 of the big-endian value. */
 export interface Checksum {
-  readonly kind: "crc32" | "crc64nvme" | "sha256"
+  readonly kind: "crc32" | "crc32c" | "crc64nvme" | "sha1" | "sha256"
   readonly value: string
+}
+
+/** Of a whole object: of its bytes, or of its parts' checksums, with their number behind a dash. */
+export interface WholeChecksum extends Checksum {
+  readonly type: "full" | "composite"
 }
 
 export interface UploadedPart {
@@ -262,9 +316,26 @@ export interface ObjectInfo extends StoredObject {
   readonly lastModified: Date | undefined
   /** User metadata with lower-case names, without `x-amz-meta-`. */
   readonly metadata: Readonly<Record<string, string>>
+  /** Headers whose values the service could not send. */
+  readonly missingMetadata: number
   readonly contentType: string | undefined
+  readonly cacheControl: string | undefined
+  readonly contentDisposition: string | undefined
+  readonly contentEncoding: string | undefined
+  readonly contentLanguage: string | undefined
+  readonly expires: string | undefined
+  readonly websiteRedirect: string | undefined
   readonly storageClass: string | undefined
+  /** It must be restored before it can be read or copied. */
+  readonly archived: boolean
   readonly serverSideEncryption: string | undefined
+  /** KMS key of the service's own encryption, and whether the bucket's key stands in for it. */
+  readonly kmsKeyId: string | undefined
+  readonly bucketKey: boolean
+  /** Undefined where the service does not count them for whoever asks. */
+  readonly tagCount: number | undefined
+  /** Only if it was asked for, and the service keeps one. */
+  readonly checksum: WholeChecksum | undefined
   readonly retention: { readonly mode: string; readonly until: Date | undefined } | undefined
   readonly legalHold: boolean
   /** Number of parts, where the service says. */

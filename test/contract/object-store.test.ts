@@ -31,10 +31,24 @@ describeObjectStore("embedded server that honours no conditions and refuses chec
       serverHeader: "other",
       conditionalPut: "ignored",
       conditionalComplete: "501",
+      conditionalCopy: "501",
+      copySourceIfMatch: "ignored",
       crc32: "refused",
       trailers: "501",
       missingUploadCode: "NoSuchKey",
       secondComplete: "NoSuchUpload",
+    },
+  }),
+)
+
+describeObjectStore("embedded server that copies as RGW does", () =>
+  embedded({
+    dialect: {
+      serverHeader: "other",
+      copySourceIfMatch: "rgw",
+      conditionalCopy: "ignored",
+      conditionalComplete: "ignored",
+      copyTags: "forgotten",
     },
   }),
 )

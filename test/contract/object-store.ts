@@ -319,6 +319,11 @@ export function describeObjectStore(name: string, open: () => Promise<OpenedStor
         () => store.completeUpload(at("signal"), uploadId, [], { signal }),
         () => store.abortUpload(at("signal"), uploadId, { signal }),
         () => all(store.listUploads(bucket, { signal })),
+        () => store.copy({ address: at("signal") }, at("signal"), { settings, signal }),
+        () => store.uploadPartCopy({ address: at("signal") }, at("signal"), uploadId, 1, { signal }),
+        () => all(store.listVersions(bucket, { signal })),
+        () => store.getTags(at("signal"), { signal }),
+        () => store.getAcl(at("signal"), { signal }),
       ]) {
         await expect(call()).rejects.toBe(reason)
       }
@@ -337,6 +342,109 @@ export function describeObjectStore(name: string, open: () => Promise<OpenedStor
       const options = { ...streaming, signal: stop.signal }
       await expect(opened.store.putStream(at("stopped"), endless(), options)).rejects.toBe(reason)
       expect(await all(opened.store.listUploads(opened.bucket, { prefix: `${prefix}stopped` }))).toEqual([])
+    })
+
+    const kept = {
+      metadata: { "s3ep-v": "2", theirs: "x y" },
+      contentType: "text/x-copied",
+      cacheControl: "no-cache",
+      contentDisposition: "inline",
+      contentEncoding: "br",
+      contentLanguage: "de",
+      expires: "Tue, 01 Jan 2030 00:00:00 GMT",
+      websiteRedirect: "/elsewhere",
+    }
+
+    test("a copy onto itself replaces what is beside the bytes, and keeps bytes and tags", async () => {
+      const tags = { owner: "them", "two words": "a+b=c/d" }
+      const key = "copied/a b+c%20d é"
+      const { etag } = await put(key, "the body", { settings: { ...settings, tags } })
+      const stored = await opened.store.copy({ address: at(key), ifMatch: etag }, at(key), {
+        settings: kept,
+        conditions: { ifMatch: etag },
+      })
+      const info = await opened.store.head(at(key))
+      expect(info).toMatchObject({ ...kept, bytes: 8, etag: stored.etag })
+      expect(String(await read(key))).toBe("the body")
+      expect(await opened.store.getTags(at(key))).toEqual(tags)
+    })
+
+    test("a copy may bring tags of its own", async () => {
+      const tags = { two: "2" }
+      await put("retagged", "x", { settings: { ...settings, tags: { one: "1" } } })
+      await opened.store.copy({ address: at("retagged") }, at("retagged"), {
+        settings: { ...settings, tags },
+      })
+      expect(await opened.store.getTags(at("retagged"))).toEqual(tags)
+      await opened.store.putTags(at("retagged"), { three: "3" })
+      expect(await opened.store.getTags(at("retagged"))).toEqual({ three: "3" })
+    })
+
+    test("a copy is pinned by its source's ETag, and by its target's", async () => {
+      const { etag } = await put("pinned-copy", "one")
+      await put("pinned-copy", "two")
+      const source = { address: at("pinned-copy") }
+      await expect(
+        opened.store.copy({ ...source, ifMatch: etag }, at("pinned-copy"), { settings: kept }),
+      ).rejects.toThrow(PreconditionError)
+      await expect(
+        opened.store.copy(source, at("pinned-copy"), { settings: kept, conditions: { ifMatch: etag } }),
+      ).rejects.toThrow(PreconditionError)
+      expect(await opened.store.head(at("pinned-copy"))).toMatchObject(settings)
+      expect(String(await read("pinned-copy"))).toBe("two")
+      await expect(
+        opened.store.copy({ address: at("nothing"), ifMatch: etag }, at("nothing"), { settings: kept }),
+      ).rejects.toThrow(NotFoundError)
+    })
+
+    test("a copy to another key leaves the source as it is", async () => {
+      await put("from", "bytes")
+      await opened.store.copy({ address: at("from") }, at("to"), { settings: kept })
+      expect(await opened.store.head(at("to"))).toMatchObject(kept)
+      expect(String(await read("to"))).toBe("bytes")
+      expect(await opened.store.head(at("from"))).toMatchObject(settings)
+    })
+
+    test("grants are given with a copy, and can be read and set", async () => {
+      await put("acl", "x")
+      const alone = await opened.store.getAcl(at("acl"))
+      expect(alone.grants).toEqual([
+        { grantee: { kind: "user", id: alone.owner }, permission: "FULL_CONTROL" },
+      ])
+      const everyone = { kind: "group", id: "http://acs.amazonaws.com/groups/global/AllUsers" } as const
+      const grants = [...alone.grants, { grantee: everyone, permission: "READ" } as const]
+      await opened.store.copy({ address: at("acl") }, at("acl"), { settings: { ...settings, grants } })
+      const inAnyOrder = expect.arrayContaining(grants)
+      expect((await opened.store.getAcl(at("acl"))).grants).toEqual(inAnyOrder)
+      await opened.store.putAcl(at("acl"), alone)
+      expect(await opened.store.getAcl(at("acl"))).toEqual(alone)
+      await opened.store.putAcl(at("acl"), { ...alone, grants })
+      expect((await opened.store.getAcl(at("acl"))).grants).toEqual(inAnyOrder)
+      expect(await opened.store.hasAcls(opened.bucket)).toBe(true)
+    })
+
+    test("parts may be copied from what is stored", async () => {
+      const body = randomBytes(11 * MiB)
+      const { etag } = await put("in-parts", body)
+      const uploadId = await startUpload("in-parts", { settings: { ...kept, tags: { a: "b" } } })
+      const source = { address: at("in-parts"), ifMatch: etag }
+      const part = (partNumber: number, start: number, end: number) =>
+        opened.store.uploadPartCopy(source, at("in-parts"), uploadId, partNumber, { range: { start, end } })
+      const parts = [await part(1, 0, 6 * MiB), await part(2, 6 * MiB, 11 * MiB)]
+      expect(parts.map(({ bytes }) => bytes)).toEqual([6 * MiB, 5 * MiB])
+      await opened.store.completeUpload(at("in-parts"), uploadId, parts, { conditions: { ifMatch: etag } })
+      const info = await opened.store.head(at("in-parts"))
+      expect(info).toMatchObject({ ...kept, bytes: 11 * MiB, parts: 2 })
+      const sizes = await opened.store.partSizes(at("in-parts"), info)
+      expect(sizes === null || sizes).toEqual(sizes === null ? true : [6 * MiB, 5 * MiB])
+      expect(digest(await read("in-parts"))).toBe(digest(body))
+    })
+
+    test("a bucket without versions lists what is there", async () => {
+      for (const key of ["a", "b c", "é"]) await put(`versions/${key}`, key)
+      const listed = await all(opened.store.listVersions(opened.bucket, { prefix: `${prefix}versions/` }))
+      expect(listed.map(({ key }) => key.slice(`${prefix}versions/`.length))).toEqual(["a", "b c", "é"])
+      expect(listed[0]).toMatchObject({ kind: "version", versionId: "null", isLatest: true, bytes: 1 })
     })
 
     test("a customer's key is needed for what it was given with", async () => {

@@ -7,6 +7,7 @@ import type {
   ChecksumChoice,
   Conditions,
   CustomerKey,
+  Grant,
   ObjectAddress,
   ObjectInfo,
   ObjectSettings,
@@ -21,6 +22,8 @@ export interface MemoryVersion {
   readonly info: ObjectInfo
   readonly settings: ObjectSettings
   readonly deleted: boolean
+  /** Of an object that was uploaded in parts. */
+  readonly partSizes?: readonly number[] | undefined
 }
 
 export interface MemoryPart extends UploadedPart {
@@ -43,6 +46,55 @@ export interface RecordedCall {
   readonly partNumber?: number
   readonly bytes?: number
   readonly range?: { readonly start: number; readonly end?: number | undefined } | undefined
+}
+
+/** Whose all objects are. */
+export const OWNER = "memory"
+const EVERYONE = "http://acs.amazonaws.com/groups/global/AllUsers"
+
+/** What a canned ACL stands for; those of other accounts are the owner's alone here. */
+export function cannedGrants(acl: string | undefined): Grant[] {
+  const owner: Grant = { grantee: { kind: "user", id: OWNER }, permission: "FULL_CONTROL" }
+  return acl === "public-read"
+    ? [{ grantee: { kind: "group", id: EVERYONE }, permission: "READ" }, owner]
+    : [owner]
+}
+
+const SSE = { "sse-s3": "AES256", "sse-kms": "aws:kms", "sse-c": "AES256" } as const
+
+/** What HEAD says of an object that was stored with these settings. */
+export function infoOf(
+  settings: ObjectSettings,
+  stored: Pick<ObjectInfo, "etag" | "versionId" | "bytes" | "lastModified" | "parts">,
+): ObjectInfo {
+  const { encryption, storageClass, tags } = settings
+  const kms = encryption?.kind === "sse-kms" ? encryption : undefined
+  return {
+    etag: stored.etag,
+    versionId: stored.versionId,
+    bytes: stored.bytes,
+    lastModified: stored.lastModified,
+    parts: stored.parts,
+    metadata: { ...settings.metadata },
+    missingMetadata: 0,
+    contentType: settings.contentType,
+    cacheControl: settings.cacheControl,
+    contentDisposition: settings.contentDisposition,
+    contentEncoding: settings.contentEncoding,
+    contentLanguage: settings.contentLanguage,
+    expires: settings.expires,
+    websiteRedirect: settings.websiteRedirect,
+    storageClass,
+    archived: storageClass === "GLACIER" || storageClass === "DEEP_ARCHIVE",
+    serverSideEncryption:
+      encryption === undefined ? undefined : kms?.dual ? "aws:kms:dsse" : SSE[encryption.kind],
+    kmsKeyId: kms?.keyId,
+    bucketKey: kms?.bucketKey ?? false,
+    tagCount: tags && Object.keys(tags).length > 0 ? Object.keys(tags).length : undefined,
+    checksum: undefined,
+    retention: settings.retention,
+    legalHold: settings.legalHold ?? false,
+  }
 }
 
 /** AWS's limits, so that a test has to say where it wants others. */

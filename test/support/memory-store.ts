@@ -1,20 +1,24 @@
 import { DeniedError, NotFoundError, PreconditionError, UsageError } from "../../src/errors.ts"
 import type {
+  Acl,
   CallOptions,
   CompleteOptions,
+  CopyOptions,
+  CopySource,
   CreateUploadOptions,
   DeleteOptions,
   GetOptions,
   ListedObject,
   ListedPart,
   ListedUpload,
+  ListedVersion,
   ListOptions,
   ObjectAddress,
   ObjectBody,
   ObjectInfo,
-  ObjectSettings,
   ObjectStore,
   PartBody,
+  PartCopyOptions,
   PartOptions,
   PutOptions,
   PutStreamOptions,
@@ -24,66 +28,25 @@ import type {
   UploadedPart,
 } from "../../src/store/store.ts"
 import {
+  cannedGrants,
   checkConditions,
   checksumOf,
   collect,
   inKeyOrder,
   type MemoryUpload,
-  type MemoryVersion,
-  memoryLimits,
   name,
+  OWNER,
   partsEtag,
-  type RecordedCall,
   sameKey,
   wholeEtag,
 } from "./memory-model.ts"
+import { MemoryObjects } from "./memory-objects.ts"
 
-export interface MemoryStoreOptions {
-  /** The buckets there are; "vault" alone if not given. */
-  readonly buckets?: readonly string[]
-  /** What differs from AWS's limits. They are enforced. */
-  readonly limits?: Partial<StoreLimits>
-  /** Every write makes a version with an id of its own. */
-  readonly versioned?: boolean
-  /** Bytes of each slice of a body that is read. */
-  readonly sliceBytes?: number
-  readonly now?: () => Date
-}
+export type { MemoryStoreOptions } from "./memory-objects.ts"
 
 /** An object store in memory that behaves like S3, for tests: it passes the contract suite the real ones pass. */
-export class MemoryStore implements ObjectStore {
-  readonly endpoint = "memory:"
-  /** Every operation so far, in the order they were asked for. */
-  readonly calls: RecordedCall[] = []
+export class MemoryStore extends MemoryObjects implements ObjectStore {
   readonly uploads = new Map<string, MemoryUpload>()
-  readonly #buckets = new Map<string, Map<string, MemoryVersion[]>>()
-  readonly #limits: StoreLimits
-  readonly #options: MemoryStoreOptions
-  #serial = 0
-
-  constructor(options: MemoryStoreOptions = {}) {
-    this.#options = options
-    this.#limits = { ...memoryLimits, ...options.limits }
-    for (const bucket of options.buckets ?? ["vault"]) this.#buckets.set(bucket, new Map())
-  }
-
-  /** The stored bytes of an object. @throws {NotFoundError} if there is none. */
-  bytes(key: string, bucket = "vault"): Uint8Array {
-    return this.#current({ bucket, key }, undefined, "read").data
-  }
-
-  /** What was given beside the bytes. @throws {NotFoundError} if there is no such object. */
-  settings(key: string, bucket = "vault"): ObjectSettings {
-    return this.#current({ bucket, key }, undefined, "read").settings
-  }
-
-  /** Replaces stored bytes behind everybody's back: same ETag, same metadata. */
-  tamper(key: string, change: (data: Uint8Array) => Uint8Array, bucket = "vault"): void {
-    const version = this.#current({ bucket, key }, undefined, "read")
-    const data = change(Uint8Array.from(version.data))
-    const info = { ...version.info, bytes: data.length }
-    this.#versions({ bucket, key }).splice(-1, 1, { ...version, data, info })
-  }
 
   /** Forgets unfinished uploads, as a lifecycle rule does. */
   loseUploads(): void {
@@ -92,18 +55,18 @@ export class MemoryStore implements ObjectStore {
 
   async limits(bucket: string, options: CallOptions = {}): Promise<StoreLimits> {
     options.signal?.throwIfAborted()
-    this.#objects(bucket)
-    return this.#limits
+    this.objects(bucket)
+    return this.held
   }
 
   async head(address: ObjectAddress, options: ReadOptions = {}): Promise<ObjectInfo> {
-    this.#begin("head", address, options)
-    return this.#readable(address, options).info
+    this.begin("head", address, options)
+    return this.readable(address, options).info
   }
 
   async get(address: ObjectAddress, options: GetOptions = {}): Promise<ObjectBody> {
-    this.#begin("get", address, options, { range: options.range })
-    const { data, info } = this.#readable(address, options)
+    this.begin("get", address, options, { range: options.range })
+    const { data, info } = this.thawed(address, this.readable(address, options))
     if (options.ifMatch !== undefined && options.ifMatch !== info.etag) {
       throw new PreconditionError(`cannot read ${name(address)}: it changed meanwhile`)
     }
@@ -112,7 +75,7 @@ export class MemoryStore implements ObjectStore {
     if (options.range && start >= end) {
       throw new UsageError(`cannot read ${name(address)} from byte ${start}: it has ${info.bytes}`)
     }
-    const sliceBytes = this.#options.sliceBytes ?? 65_536
+    const sliceBytes = this.options.sliceBytes ?? 65_536
     async function* body(): AsyncGenerator<Uint8Array> {
       for (let at = start; at < end; at += sliceBytes) {
         options.signal?.throwIfAborted()
@@ -123,11 +86,11 @@ export class MemoryStore implements ObjectStore {
   }
 
   async put(address: ObjectAddress, body: Uint8Array, options: PutOptions): Promise<StoredObject> {
-    this.#begin("put", address, options, { bytes: body.length })
-    if (body.length > this.#limits.maxPutBytes) throw new UsageError(`cannot write ${name(address)}: too big`)
-    this.#checkMetadata(address, options.settings)
-    checkConditions(address, this.#versions(address).at(-1), options.conditions)
-    return this.#store(address, Uint8Array.from(body), options.settings, wholeEtag(body), undefined)
+    this.begin("put", address, options, { bytes: body.length })
+    if (body.length > this.held.maxPutBytes) throw new UsageError(`cannot write ${name(address)}: too big`)
+    this.checkMetadata(address, options.settings)
+    checkConditions(address, this.versions(address).at(-1), options.conditions)
+    return this.store(address, Uint8Array.from(body), options.settings, { etag: wholeEtag(body) })
   }
 
   async putStream(
@@ -135,8 +98,8 @@ export class MemoryStore implements ObjectStore {
     body: AsyncIterable<Uint8Array>,
     options: PutStreamOptions,
   ): Promise<StoredObject> {
-    this.#begin("putStream", address, options)
-    this.#checkMetadata(address, options.settings)
+    this.begin("putStream", address, options)
+    this.checkMetadata(address, options.settings)
     const slices: Uint8Array[] = []
     let bytes = 0
     for await (const slice of body) {
@@ -144,41 +107,58 @@ export class MemoryStore implements ObjectStore {
       slices.push(Uint8Array.from(slice))
       bytes += slice.length
       options.onSent?.(slice.length)
-      if (bytes > this.#limits.maxParts * options.partBytes) {
-        throw new UsageError(`cannot write ${name(address)}: more than ${this.#limits.maxParts} parts`)
+      if (bytes > this.held.maxParts * options.partBytes) {
+        throw new UsageError(`cannot write ${name(address)}: more than ${this.held.maxParts} parts`)
       }
     }
-    checkConditions(address, this.#versions(address).at(-1), options.conditions)
+    checkConditions(address, this.versions(address).at(-1), options.conditions)
     const data = new Uint8Array(Buffer.concat(slices))
-    return this.#store(address, data, options.settings, wholeEtag(data), undefined)
+    return this.store(address, data, options.settings, { etag: wholeEtag(data) })
+  }
+
+  async copy(source: CopySource, target: ObjectAddress, options: CopyOptions): Promise<StoredObject> {
+    this.begin("copy", target, options)
+    const { data, etag, settings } = this.#copied(source)
+    if (data.length > this.held.maxPutBytes) throw new UsageError(`cannot copy ${name(target)}: too big`)
+    this.checkMetadata(target, options.settings)
+    checkConditions(target, this.versions(target).at(-1), options.conditions)
+    const tags = options.settings.tags ?? settings.tags
+    // One part, whatever the source was made of, as on S3.
+    return this.store(
+      target,
+      data,
+      { ...options.settings, tags },
+      { etag: /-/.test(etag) ? wholeEtag(data) : etag },
+    )
   }
 
   async delete(address: ObjectAddress, options: DeleteOptions = {}): Promise<void> {
-    this.#begin("delete", address, options)
-    const versions = this.#versions(address)
+    this.begin("delete", address, options)
+    const versions = this.versions(address)
     const { versionId } = options
-    const at = versionId === undefined ? -1 : versions.findIndex((v) => v.info.versionId === versionId)
+    const at =
+      versionId === undefined ? -1 : versions.findIndex((v) => (v.info.versionId ?? "null") === versionId)
     const doomed = versions.at(at)
     if (!doomed || (versionId !== undefined && at < 0)) return
-    if (this.#options.versioned && versionId === undefined) {
-      this.#store(address, new Uint8Array(), { metadata: {} }, "", undefined, true)
+    if (this.options.versioned && versionId === undefined) {
+      this.store(address, new Uint8Array(), { metadata: {} }, { etag: "", deleted: true })
       return
     }
     const { retention, legalHold } = doomed.info
     const bypassed = options.bypassGovernance && retention?.mode === "GOVERNANCE"
-    if (legalHold || (retention?.until && retention.until > this.#now() && !bypassed)) {
+    if (legalHold || (retention?.until && retention.until > this.now() && !bypassed)) {
       throw new PreconditionError(`cannot delete ${name(address)}: it is locked`)
     }
     versions.splice(at, 1)
   }
 
   async *list(bucket: string, options: ListOptions = {}): AsyncGenerator<ListedObject> {
-    this.#begin("list", { bucket, key: options.prefix ?? "" }, options)
+    this.begin("list", { bucket, key: options.prefix ?? "" }, options)
     const prefix = options.prefix ?? ""
     let previous = ""
-    for (const key of [...this.#objects(bucket).keys()].sort(inKeyOrder)) {
+    for (const key of [...this.objects(bucket).keys()].sort(inKeyOrder)) {
       options.signal?.throwIfAborted()
-      const version = this.#versions({ bucket, key }).at(-1)
+      const version = this.versions({ bucket, key }).at(-1)
       if (!version || version.deleted || !key.startsWith(prefix)) continue
       if (options.startAfter !== undefined && inKeyOrder(key, options.startAfter) <= 0) continue
       const cut = options.delimiter ? key.indexOf(options.delimiter, prefix.length) : -1
@@ -192,15 +172,72 @@ export class MemoryStore implements ObjectStore {
     }
   }
 
+  async *listVersions(
+    bucket: string,
+    options: { prefix?: string } & CallOptions = {},
+  ): AsyncGenerator<ListedVersion> {
+    this.begin("listVersions", { bucket, key: options.prefix ?? "" }, options)
+    for (const key of [...this.objects(bucket).keys()].sort(inKeyOrder)) {
+      if (!key.startsWith(options.prefix ?? "")) continue
+      const versions = this.versions({ bucket, key })
+      for (const version of versions.toReversed()) {
+        options.signal?.throwIfAborted()
+        const { versionId = "null", bytes, etag, lastModified, storageClass } = version.info
+        const kind = version.deleted ? "marker" : "version"
+        const isLatest = version === versions.at(-1)
+        yield { kind, key, versionId, isLatest, bytes, etag, lastModified, storageClass }
+      }
+    }
+  }
+
+  async getTags(address: ObjectAddress, options: ReadOptions = {}): Promise<Record<string, string>> {
+    this.begin("getTags", address, options)
+    return { ...this.current(address, options.versionId, "read").settings.tags }
+  }
+
+  async putTags(
+    address: ObjectAddress,
+    tags: Readonly<Record<string, string>>,
+    options: ReadOptions = {},
+  ): Promise<void> {
+    this.begin("putTags", address, options)
+    this.amend(address, { tags: { ...tags } }, options.versionId)
+  }
+
+  async getAcl(address: ObjectAddress, options: ReadOptions = {}): Promise<Acl> {
+    this.begin("getAcl", address, options)
+    const { grants, acl } = this.current(address, options.versionId, "read").settings
+    return { owner: OWNER, grants: grants ?? cannedGrants(acl) }
+  }
+
+  async putAcl(address: ObjectAddress, { grants }: Acl, options: ReadOptions = {}): Promise<void> {
+    this.begin("putAcl", address, options)
+    this.amend(address, { grants }, options.versionId)
+  }
+
+  async hasAcls(bucket: string, options: CallOptions = {}): Promise<boolean> {
+    this.begin("hasAcls", { bucket, key: "" }, options)
+    return true
+  }
+
+  async partSizes(
+    address: ObjectAddress,
+    _info: ObjectInfo,
+    options: ReadOptions = {},
+  ): Promise<readonly number[] | null> {
+    this.begin("partSizes", address, options)
+    return this.readable(address, options).partSizes ?? null
+  }
+
   async createUpload(address: ObjectAddress, options: CreateUploadOptions): Promise<string> {
-    this.#begin("createUpload", address, options)
-    this.#objects(address.bucket)
-    this.#checkMetadata(address, options.settings)
-    const uploadId = `upload-${++this.#serial}`
+    this.begin("createUpload", address, options)
+    this.objects(address.bucket)
+    this.checkMetadata(address, options.settings)
+    const uploadId = `upload-${this.nextId()}`
     this.uploads.set(uploadId, {
       address: { ...address },
       settings: options.settings,
-      initiated: this.#now(),
+      initiated: this.now(),
       parts: new Map(),
     })
     return uploadId
@@ -214,16 +251,35 @@ export class MemoryStore implements ObjectStore {
     options: PartOptions,
   ): Promise<UploadedPart> {
     const bytes = body instanceof Uint8Array ? body.length : body.bytes
-    this.#begin("uploadPart", address, options, { partNumber, bytes })
+    this.begin("uploadPart", address, options, { partNumber, bytes })
     const upload = this.#upload(address, uploadId)
-    if (partNumber < 1 || partNumber > this.#limits.maxParts || bytes > this.#limits.maxPartBytes) {
+    if (partNumber < 1 || partNumber > this.held.maxParts || bytes > this.held.maxPartBytes) {
       throw new UsageError(`cannot upload part ${partNumber} of ${name(address)}: over the limits`)
     }
     if (!sameKey(upload.settings, options.customerKey)) throw new DeniedError("the customer's key is another")
     const data = await collect(body, (sent) => options.onSent?.(sent))
     options.signal?.throwIfAborted()
     const part = { partNumber, etag: wholeEtag(data), bytes, checksum: checksumOf(data, options.checksum) }
-    upload.parts.set(partNumber, { ...part, data, lastModified: this.#now() })
+    upload.parts.set(partNumber, { ...part, data, lastModified: this.now() })
+    return part
+  }
+
+  async uploadPartCopy(
+    source: CopySource,
+    address: ObjectAddress,
+    uploadId: string,
+    partNumber: number,
+    options: PartCopyOptions,
+  ): Promise<UploadedPart> {
+    this.begin("uploadPartCopy", address, options, { partNumber, range: options.range })
+    const upload = this.#upload(address, uploadId)
+    const { data: whole } = this.#copied(source)
+    const { start, end } = options.range ?? { start: 0, end: whole.length }
+    if (end > whole.length || start >= end) throw new UsageError(`${name(source.address)} has no such range`)
+    const data = whole.slice(start, end)
+    if (data.length > this.held.maxPartBytes) throw new UsageError(`cannot copy to ${name(address)}: too big`)
+    const part = { partNumber, etag: wholeEtag(data), bytes: data.length, checksum: checksumOf(data) }
+    upload.parts.set(partNumber, { ...part, data, lastModified: this.now() })
     return part
   }
 
@@ -232,7 +288,7 @@ export class MemoryStore implements ObjectStore {
     uploadId: string,
     options: ReadOptions = {},
   ): AsyncGenerator<ListedPart> {
-    this.#begin("listParts", address, options)
+    this.begin("listParts", address, options)
     const parts = [...this.#upload(address, uploadId).parts.values()]
     for (const { data: _, ...part } of parts.sort((a, b) => a.partNumber - b.partNumber)) yield part
   }
@@ -243,10 +299,10 @@ export class MemoryStore implements ObjectStore {
     parts: readonly UploadedPart[],
     options: CompleteOptions,
   ): Promise<StoredObject> {
-    this.#begin("completeUpload", address, options)
+    this.begin("completeUpload", address, options)
     const upload = this.#upload(address, uploadId)
     if (parts.length === 0) throw new RangeError("an upload has at least one part")
-    checkConditions(address, this.#versions(address).at(-1), options.conditions)
+    checkConditions(address, this.versions(address).at(-1), options.conditions)
     const data = parts.map((part, index) => {
       const held = upload.parts.get(part.partNumber)
       const ordered = index === 0 || (parts[index - 1]?.partNumber ?? 0) < part.partNumber
@@ -255,18 +311,21 @@ export class MemoryStore implements ObjectStore {
           `cannot complete ${name(address)}: part ${part.partNumber} is not as listed`,
         )
       }
-      if (index < parts.length - 1 && held.bytes < this.#limits.minPartBytes) {
+      if (index < parts.length - 1 && held.bytes < this.held.minPartBytes) {
         throw new UsageError(`cannot complete ${name(address)}: part ${part.partNumber} is too small`)
       }
       return held.data
     })
     this.uploads.delete(uploadId)
     const whole = new Uint8Array(Buffer.concat(data))
-    return this.#store(address, whole, upload.settings, partsEtag(parts), parts.length)
+    return this.store(address, whole, upload.settings, {
+      etag: partsEtag(parts),
+      partSizes: data.map((part) => part.length),
+    })
   }
 
   async abortUpload(address: ObjectAddress, uploadId: string, options: CallOptions = {}): Promise<void> {
-    this.#begin("abortUpload", address, options)
+    this.begin("abortUpload", address, options)
     this.#upload(address, uploadId)
     this.uploads.delete(uploadId)
   }
@@ -275,8 +334,8 @@ export class MemoryStore implements ObjectStore {
     bucket: string,
     options: { prefix?: string } & CallOptions = {},
   ): AsyncGenerator<ListedUpload> {
-    this.#begin("listUploads", { bucket, key: options.prefix ?? "" }, options)
-    this.#objects(bucket)
+    this.begin("listUploads", { bucket, key: options.prefix ?? "" }, options)
+    this.objects(bucket)
     const found = [...this.uploads].filter(
       ([, { address }]) => address.bucket === bucket && address.key.startsWith(options.prefix ?? ""),
     )
@@ -290,91 +349,20 @@ export class MemoryStore implements ObjectStore {
     this.calls.push({ operation: "close", bucket: "" })
   }
 
-  #now(): Date {
-    return this.#options.now?.() ?? new Date()
-  }
-
-  #begin(
-    operation: string,
-    address: ObjectAddress,
-    options: CallOptions,
-    more: Partial<RecordedCall> = {},
-  ): void {
-    options.signal?.throwIfAborted()
-    this.calls.push({ operation, bucket: address.bucket, key: address.key, ...more })
-  }
-
-  #objects(bucket: string): Map<string, MemoryVersion[]> {
-    const objects = this.#buckets.get(bucket)
-    if (!objects) throw new NotFoundError(`no bucket s3://${bucket}`, { what: "bucket" })
-    return objects
-  }
-
-  #versions(address: ObjectAddress): MemoryVersion[] {
-    const objects = this.#objects(address.bucket)
-    const versions = objects.get(address.key) ?? []
-    objects.set(address.key, versions)
-    return versions
-  }
-
-  #current(address: ObjectAddress, versionId: string | undefined, verb: string): MemoryVersion {
-    const versions = this.#versions(address)
-    const found =
-      versionId === undefined ? versions.at(-1) : versions.find((v) => v.info.versionId === versionId)
-    if (found && !found.deleted) return found
-    throw new NotFoundError(`cannot ${verb} ${name(address)}: no such object`, { what: "object" })
-  }
-
-  #readable(address: ObjectAddress, options: ReadOptions): MemoryVersion {
-    const version = this.#current(address, options.versionId, "read")
-    if (sameKey(version.settings, options.customerKey)) return version
-    throw new DeniedError(`cannot read ${name(address)}: it needs the customer's key`)
+  /** The source of a copy, its condition checked. */
+  #copied({ address, versionId, ifMatch, customerKey }: CopySource) {
+    const { data, info, settings } = this.thawed(address, this.readable(address, { versionId, customerKey }))
+    if (ifMatch !== undefined && ifMatch !== info.etag) {
+      throw new PreconditionError(`cannot copy ${name(address)}: it changed meanwhile`)
+    }
+    return { data, etag: info.etag, settings }
   }
 
   #upload(address: ObjectAddress, uploadId: string): MemoryUpload {
-    this.#objects(address.bucket)
+    this.objects(address.bucket)
     const upload = this.uploads.get(uploadId)
     if (upload && upload.address.bucket === address.bucket && upload.address.key === address.key)
       return upload
     throw new NotFoundError(`the upload of ${name(address)} is gone`, { what: "upload" })
-  }
-
-  #checkMetadata(address: ObjectAddress, { metadata }: ObjectSettings): void {
-    const entries = Object.entries(metadata)
-    const bytes = entries.reduce((sum, [key, value]) => sum + key.length + value.length, 0)
-    const longest = Math.max(0, ...entries.map(([, value]) => value.length))
-    if (bytes > this.#limits.maxMetadataBytes || longest > this.#limits.maxMetadataValueBytes) {
-      throw new UsageError(`cannot write ${name(address)}: its metadata is too large`)
-    }
-  }
-
-  #store(
-    address: ObjectAddress,
-    data: Uint8Array,
-    settings: ObjectSettings,
-    etag: string,
-    parts: number | undefined,
-    deleted = false,
-  ): StoredObject {
-    const versionId = this.#options.versioned ? `v${++this.#serial}` : undefined
-    const encryption = settings.encryption?.kind
-    const info: ObjectInfo = {
-      etag,
-      versionId,
-      bytes: data.length,
-      lastModified: this.#now(),
-      metadata: { ...settings.metadata },
-      contentType: settings.contentType,
-      storageClass: settings.storageClass,
-      serverSideEncryption:
-        encryption === "sse-kms" ? "aws:kms" : encryption === undefined ? undefined : "AES256",
-      retention: settings.retention,
-      legalHold: settings.legalHold ?? false,
-      parts,
-    }
-    const versions = this.#versions(address)
-    if (!this.#options.versioned) versions.length = 0
-    versions.push({ data, info, settings, deleted })
-    return { etag, versionId }
   }
 }

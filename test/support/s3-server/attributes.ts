@@ -1,3 +1,4 @@
+import { readGrants } from "./acl.ts"
 import type { Bucket } from "./bucket.ts"
 import { type Checksum, checksumHeader } from "./checksums.ts"
 import { type Context, isoTime, quoted } from "./context.ts"
@@ -25,17 +26,6 @@ const storageClasses = new Set([
   "GLACIER",
   "GLACIER_IR",
   "DEEP_ARCHIVE",
-])
-
-/** Accepted and forgotten: every request is the owner's. */
-const cannedAcls = new Set([
-  "private",
-  "public-read",
-  "public-read-write",
-  "authenticated-read",
-  "aws-exec-read",
-  "bucket-owner-read",
-  "bucket-owner-full-control",
 ])
 
 const METADATA_PREFIX = "x-amz-meta-"
@@ -101,7 +91,6 @@ export function readAttributes(context: Context, bucket: Bucket): ObjectAttribut
   const { headers } = context.request
   const storageClass = headers.get("x-amz-storage-class") ?? "STANDARD"
   refuseIf(!storageClasses.has(storageClass), "InvalidStorageClass", "The storage class is not valid")
-  refuseIf(!cannedAcls.has(headers.get("x-amz-acl") ?? "private"), "InvalidArgument", "Unknown canned ACL")
   const encryption = readEncryption(headers)
   const lock = readLock(headers, bucket, context.nowMs)
   const retention = lock.retention ?? defaultRetention(bucket, context.nowMs)
@@ -111,6 +100,7 @@ export function readAttributes(context: Context, bucket: Bucket): ObjectAttribut
     tags: readTags(headers.get("x-amz-tagging")),
     storageClass,
     legalHold: lock.legalHold,
+    ...readGrants(headers),
     ...(encryption === undefined ? {} : { encryption }),
     ...(retention === undefined ? {} : { retention }),
   }

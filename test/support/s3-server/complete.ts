@@ -26,7 +26,7 @@ import { refuseIf, S3Error } from "./errors.ts"
 import type { ObjectVersion, Upload, UploadedPart } from "./model.ts"
 import { findUpload } from "./multipart.ts"
 import { commitObject } from "./objects.ts"
-import { readDocument } from "./payload.ts"
+import { isZero, readDocument } from "./payload.ts"
 import {
   childrenNamed,
   malformedXml,
@@ -154,7 +154,8 @@ async function copyInto(output: FileHandle, file: string, position: number): Pro
     for (;;) {
       const { bytesRead } = await input.read(buffer, 0, buffer.length, offset)
       if (bytesRead === 0) return
-      await output.write(buffer, 0, bytesRead, position + offset)
+      // Zeros are left as a hole, so that a large sparse object stays small on the disk.
+      if (!isZero(buffer.subarray(0, bytesRead))) await output.write(buffer, 0, bytesRead, position + offset)
       offset += bytesRead
     }
   } finally {
@@ -177,6 +178,7 @@ async function concatenate(parts: { file: string; bytes: number }[], target: str
       for (const { file, at } of next) await copyInto(output, file, at)
     }
     await Promise.all([worker(), worker(), worker()])
+    await output.truncate(position)
   } finally {
     await output.close()
   }

@@ -60,7 +60,8 @@ export function checkRead(headers: Headers, version: ObjectVersion): void {
  * @throws {S3Error} PreconditionFailed.
  */
 export function checkCopySource(headers: Headers, version: ObjectVersion, dialect: Dialect): void {
-  const condition = (name: string) => headers.get(`x-amz-copy-source-if-${name}`)
+  const prefix = dialect.copySourceIfMatch === "rgw" ? "x-amz-copy-if-" : "x-amz-copy-source-if-"
+  const condition = (name: string) => headers.get(`${prefix}${name}`)
   const ifMatch = condition("match")
   const ifNoneMatch = condition("none-match")
   const unmodifiedSince = condition("unmodified-since")

@@ -28,6 +28,8 @@ import type { ObjectAttributes, ObjectVersion } from "./model.ts"
 import { commitObject } from "./objects.ts"
 import { receive } from "./payload.ts"
 
+const MAX_COPY_BYTES = 5 * 1024 ** 3
+
 /** Read a slice to its end and close it. */
 export async function* readSlice(slice: FileSlice): AsyncGenerator<Buffer> {
   if (slice.bytes === 0) {
@@ -96,13 +98,18 @@ function attributesOfCopy(context: Context, bucket: Bucket, source: ObjectVersio
   }
 }
 
+/** Some services take tags with a copy, or an upload, and do not keep them. */
+export function forgetting({ dialect }: Context, attributes: ObjectAttributes): ObjectAttributes {
+  return dialect.copyTags === "kept" ? attributes : { ...attributes, tags: [] }
+}
+
 async function copyObject(context: Context): Promise<S3Response> {
   const { request, store, dialect } = context
   const bucket = bucketOf(context)
   const key = keyOf(context)
   const source = findCopySource(context)
   const { version } = source
-  const attributes = attributesOfCopy(context, bucket, version)
+  const attributes = forgetting(context, attributesOfCopy(context, bucket, version))
   const onItself = source.bucket === bucket && version.key === key && bucket.current(key) === version
   const changes =
     request.headers.get("x-amz-metadata-directive") === "REPLACE" ||
@@ -116,16 +123,22 @@ async function copyObject(context: Context): Promise<S3Response> {
   )
   const algorithm =
     parseAlgorithm(request.headers.get("x-amz-checksum-algorithm")) ?? version.checksum?.algorithm
+  refuseIf(
+    version.bytes > MAX_COPY_BYTES,
+    "InvalidRequest",
+    `The specified copy source is larger than the maximum allowable size for a copy source: ${MAX_COPY_BYTES}`,
+  )
   const slice = openSlice(source.bucket.bodyFile(version), 0, version.bytes)
   const { file, bytes, md5, checksums } = await receive(readSlice(slice), store.incoming, {
     extra: algorithm,
     md5: dialect.etags === "md5",
+    holes: true,
   })
   const value = algorithm === undefined ? undefined : checksums.get(algorithm)
   const checksum: Checksum | undefined =
     algorithm === undefined || value === undefined ? undefined : { algorithm, value, type: "FULL_OBJECT" }
-  checkWrite(request.headers, bucket.current(key), dialect.conditionalPut)
-  const etag = etagOf(md5, attributes.encryption, file)
+  checkWrite(request.headers, bucket.current(key), dialect.conditionalCopy)
+  const etag = etagOf(dialect.etags === "md5" ? md5 : undefined, attributes.encryption, file)
   const copy = commitObject(context, bucket, { key, file, bytes, etag, checksum, attributes })
   return xmlResponse(
     "CopyObjectResult",

@@ -1,10 +1,17 @@
 /** How this server differs from S3; every default is what S3 does. */
 export interface Dialect {
-  /** If-Match and If-None-Match on PutObject and on CopyObject's target; `501`: NotImplemented. */
+  /** If-Match and If-None-Match on PutObject; `501`: NotImplemented. */
   conditionalPut: "honoured" | "ignored" | "501"
   conditionalComplete: "honoured" | "ignored" | "501"
-  /** x-amz-copy-source-if-* on CopyObject and UploadPartCopy. */
-  copySourceIfMatch: "honoured" | "ignored" | "501"
+  /**
+   * x-amz-copy-source-if-* on CopyObject and UploadPartCopy; `rgw`: on CopyObject only, and as x-amz-copy-if-match,
+   * as RGW 16 and 18 have it.
+   */
+  copySourceIfMatch: "honoured" | "ignored" | "501" | "rgw"
+  /** If-Match and If-None-Match on CopyObject's target. */
+  conditionalCopy: "honoured" | "ignored" | "501"
+  /** Whether a copy has its source's tags unless it is told others; `forgotten`: it has none, told or not (RGW 16). */
+  copyTags: "kept" | "forgotten"
   /** aws-chunked bodies with a trailer: `411` MissingContentLength, `501` NotImplemented. */
   trailers: "ok" | "411" | "501"
   /**
@@ -44,6 +51,8 @@ export const s3Dialect: Readonly<Dialect> = {
   conditionalPut: "honoured",
   conditionalComplete: "honoured",
   copySourceIfMatch: "honoured",
+  conditionalCopy: "honoured",
+  copyTags: "kept",
   trailers: "ok",
   crc32: "ok",
   maxParts: 10_000,

@@ -18,6 +18,12 @@ export interface Retention {
   untilMs: number
 }
 
+/** Who may do what: a canonical id, a group's URI or an address. */
+export interface Grant {
+  grantee: { ID: string } | { URI: string } | { EmailAddress: string }
+  permission: string
+}
+
 /** What a PUT, a copy or a CreateMultipartUpload says about an object besides its bytes. */
 export interface ObjectAttributes {
   /** Content headers, lower-case names. */
@@ -29,6 +35,8 @@ export interface ObjectAttributes {
   encryption?: Encryption
   retention?: Retention
   legalHold: boolean
+  /** Kept and shown, and never acted on: every request is the owner's. Absent: the owner alone. */
+  grants?: Grant[]
 }
 
 export interface StoredPart {

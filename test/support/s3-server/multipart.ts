@@ -21,7 +21,7 @@ import {
   type S3Response,
   xmlResponse,
 } from "./context.ts"
-import { findCopySource, readSlice } from "./copy.ts"
+import { findCopySource, forgetting, readSlice } from "./copy.ts"
 import { checkCustomerKey, encryptionHeaders, etagOf } from "./encryption.ts"
 import { refuseIf, S3Error } from "./errors.ts"
 import type { Upload, UploadedPart } from "./model.ts"
@@ -79,7 +79,7 @@ function createUpload(context: Context): S3Response {
     key,
     sequence: context.store.nextSequence(),
     initiatedMs: context.nowMs,
-    attributes: readAttributes(context, bucket),
+    attributes: forgetting(context, readAttributes(context, bucket)),
     ...(algorithm === undefined ? {} : { checksumAlgorithm: algorithm }),
     ...(type === undefined ? {} : { checksumType: type }),
     parts: new Map(),
@@ -208,6 +208,7 @@ async function uploadPartCopy(context: Context): Promise<S3Response> {
   const received = await receive(readSlice(slice), store.incoming, {
     extra: upload.checksumAlgorithm,
     md5: dialect.etags === "md5",
+    holes: true,
   })
   const { part } = await addPart(context, bucket, partNumber, received)
   const algorithm = upload.checksumAlgorithm

@@ -201,17 +201,30 @@ class Digests {
   }
 }
 
+const zeros = Buffer.alloc(1024 * 1024)
+
+/** At most 1 MiB: more than that is not looked at. */
+export function isZero(bytes: Buffer): boolean {
+  return bytes.length <= zeros.length && bytes.equals(zeros.subarray(0, bytes.length))
+}
+
 /**
  * Stream bytes into a new file, and verify what was claimed about them.
  *
  * @param options - `claims`: what to verify, nothing for bytes that are the server's own; `extra`:
- *   a checksum to compute besides the claimed one; `md5`: whether to compute it even if it is not claimed.
+ *   a checksum to compute besides the claimed one; `md5`: whether to compute it even if it is not claimed;
+ *   `holes`: where a chunk is all zeros, leave a hole.
  * @returns the file belongs to the caller. On any failure it is gone.
  */
 export async function receive(
   chunks: AsyncIterable<Buffer>,
   directory: string,
-  options: { claims?: Omit<Payload, "chunks">; extra?: ChecksumAlgorithm | undefined; md5: boolean },
+  options: {
+    claims?: Omit<Payload, "chunks">
+    extra?: ChecksumAlgorithm | undefined
+    md5: boolean
+    holes?: boolean
+  },
 ): Promise<Received> {
   const file = path.join(directory, randomUUID())
   const { claims, extra } = options
@@ -221,22 +234,31 @@ export async function receive(
   try {
     let pending: Buffer[] = []
     let pendingBytes = 0
+    let position = 0
     let writing: Promise<unknown> = Promise.resolve()
+    const flush = async () => {
+      await writing
+      if (pendingBytes > 0) writing = handle.writev(pending, position)
+      // The next await on it reports a failure; this only keeps it from being called unhandled.
+      writing.catch(() => undefined)
+      position += pendingBytes
+      pending = []
+      pendingBytes = 0
+    }
     for await (const chunk of chunks) {
       digests.update(chunk)
+      if (options.holes && isZero(chunk)) {
+        await flush()
+        position += chunk.length
+        continue
+      }
       pending.push(chunk)
       pendingBytes += chunk.length
-      if (pendingBytes >= WRITE_BYTES) {
-        await writing
-        writing = handle.writev(pending)
-        // The next await on it reports a failure; this only keeps it from being called unhandled.
-        writing.catch(() => undefined)
-        pending = []
-        pendingBytes = 0
-      }
+      if (pendingBytes >= WRITE_BYTES) await flush()
     }
+    await flush()
     await writing
-    if (pending.length > 0) await handle.writev(pending)
+    if (options.holes) await handle.truncate(position)
     const result = digests.finish(claims)
     await handle.close()
     return { file, ...result }

@@ -1,3 +1,4 @@
+import { aclRecord, parseAcl, readGrants } from "./acl.ts"
 import { checkTags, findVersion, versionHeader } from "./attributes.ts"
 import type { Bucket } from "./bucket.ts"
 import { checksumElement } from "./checksums.ts"
@@ -59,6 +60,17 @@ function deleteTagging(context: Context): S3Response {
   version.attributes.tags = []
   bucket.update(version)
   return emptyResponse(204, versionHeader(version, bucket))
+}
+
+async function putAcl(context: Context): Promise<S3Response> {
+  const document = await readDocument(context.payload)
+  const { bucket, version } = find(context)
+  const given =
+    document === "" ? readGrants(context.request.headers) : { grants: parseAcl(parseXml(document)) }
+  const { grants: _, ...others } = version.attributes
+  version.attributes = { ...others, ...given }
+  bucket.update(version)
+  return emptyResponse()
 }
 
 function getRetention(context: Context): S3Response {
@@ -155,12 +167,6 @@ export const subresourceHandlers: Handlers = {
   GetObjectLegalHold: getLegalHold,
   PutObjectLegalHold: putLegalHold,
   GetObjectAttributes: getAttributes,
-  GetObjectAcl: (context) => {
-    find(context)
-    return xmlResponse("AccessControlPolicy", { Owner: { ID: "s3-server" } })
-  },
-  PutObjectAcl: (context) => {
-    find(context)
-    return emptyResponse()
-  },
+  GetObjectAcl: (context) => xmlResponse("AccessControlPolicy", aclRecord(find(context).version.attributes)),
+  PutObjectAcl: putAcl,
 }
