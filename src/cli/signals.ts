@@ -33,7 +33,8 @@ export function watchSignals(
     hint: "run the same command again: it resumes where it stopped",
     [Symbol.dispose]: () => {
       over.abort()
-      unsubscribe()
+      // What is interrupted says so itself; a second signal while it goes down must not make the system's end of it.
+      if (!controller.signal.aborted) unsubscribe()
     },
   }
   const end = (error: InterruptedError, status: number) => {
@@ -46,6 +47,7 @@ export function watchSignals(
     const now = io.clock.now()
     if (first?.name === name && Math.abs(now - first.at) < ECHO_MS) return
     const { aborted, reason } = controller.signal
+    if (over.signal.aborted) return io.exit(STATUS[name])
     if (aborted) return end(reason, STATUS[name])
     first = { name, at: now }
     const error = new InterruptedError(name, { hint: interruption.hint })

@@ -146,6 +146,33 @@ test.each([
   expect(exits).toHaveLength(ends)
 })
 
+test("a signal while interrupted work goes down ends it with its status", () => {
+  let send: (name: StopSignal) => void = () => undefined
+  const exits: number[] = []
+  const ends: Error[] = []
+  let connected = true
+  const io = {
+    onSignal: (handler: (name: StopSignal) => void) => {
+      send = handler
+      return () => {
+        connected = false
+      }
+    },
+    clock: { now: () => 0, delay: () => new Promise<void>(() => undefined) },
+    exit: (status: number) => void exits.push(status),
+  }
+  watchSignals(io, (error) => ends.push(error))[Symbol.dispose]()
+  expect(connected).toBe(false)
+  connected = true
+  const interruption = watchSignals(io, (error) => ends.push(error))
+  send("SIGINT")
+  interruption[Symbol.dispose]()
+  expect(connected).toBe(true)
+  send("SIGTERM")
+  expect(exits).toEqual([143])
+  expect(ends).toEqual([])
+})
+
 test("a reader that goes away ends the program quietly", async () => {
   const site = await openCliSite()
   await site.succeed(["put", "-", "s3://vault/a"], { stdin: Buffer.alloc(1_000_000) })

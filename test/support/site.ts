@@ -3,7 +3,7 @@ import {
   AbortMultipartUploadCommand,
   CreateBucketCommand,
   DeleteBucketCommand,
-  DeleteObjectsCommand,
+  DeleteObjectCommand,
   GetObjectCommand,
   HeadObjectCommand,
   ListMultipartUploadsCommand,
@@ -63,29 +63,37 @@ export async function openSite(
       AWS_SECRET_ACCESS_KEY: secretAccessKey,
     },
     async [Symbol.asyncDispose]() {
-      if (!server) await emptyBucket(client, bucket)
+      if (!server && !options.objectLock) await emptyBucket(client, bucket)
       client.destroy()
       await server?.close()
     },
   }
 }
 
-/** A server that others use too is left as it was found. What is locked, or a service will not delete, stays. */
+/** A server that others use too is left as it was found. What is locked stays. */
 async function emptyBucket(client: S3Client, Bucket: string): Promise<void> {
   const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket }))
   for (const { Key, UploadId } of Uploads) {
     await client.send(new AbortMultipartUploadCommand({ Bucket, Key, UploadId }))
   }
   for (;;) {
-    const { Versions = [], DeleteMarkers = [] } = await client.send(new ListObjectVersionsCommand({ Bucket }))
-    const found = [...Versions, ...DeleteMarkers].map(({ Key, VersionId }) => ({ Key, VersionId }))
+    const found = await storedVersions(client, Bucket)
     if (found.length === 0) break
-    const { Errors = [] } = await client.send(
-      new DeleteObjectsCommand({ Bucket, Delete: { Objects: found }, BypassGovernanceRetention: true }),
-    )
-    if (Errors.length > 0) return
+    for (const version of found) {
+      await client.send(new DeleteObjectCommand({ Bucket, ...version, BypassGovernanceRetention: true }))
+    }
   }
   await client.send(new DeleteBucketCommand({ Bucket }))
+}
+
+async function storedVersions(client: S3Client, Bucket: string) {
+  try {
+    const { Versions = [], DeleteMarkers = [] } = await client.send(new ListObjectVersionsCommand({ Bucket }))
+    return [...Versions, ...DeleteMarkers].map(({ Key, VersionId }) => ({ Key, VersionId }))
+  } catch {
+    const { Contents = [] } = await client.send(new ListObjectsV2Command({ Bucket })) // no versions here
+    return Contents.map(({ Key }) => ({ Key }))
+  }
 }
 
 /** The stored bytes of an object, and its user metadata. */

@@ -150,6 +150,7 @@ curl -sf -o /dev/null "$endpoint/healthcheck" || {
 cat >"$state/env" <<ENV
 export S3EP_TEST_ENDPOINT=$endpoint S3EP_TEST_REGION=us-east-1
 export S3EP_TEST_ACCESS_KEY_ID=test:tester S3EP_TEST_SECRET_ACCESS_KEY=testing
+export S3EP_TEST_SSE_C=no S3EP_TEST_OBJECT_LOCK=no
 export AWS_ENDPOINT_URL=$endpoint AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1
 export AWS_ACCESS_KEY_ID=test:tester AWS_SECRET_ACCESS_KEY=testing
 ENV
