@@ -20,14 +20,18 @@ function fail(error) {
   process.exitCode = 1
 }
 
-/** The three standard ones, and the one a passphrase is to be read from. */
+/** The three standard ones, and those that a key or a passphrase is to be read from. */
 function descriptorsToPass() {
   const stdio = ["inherit", "inherit", "inherit"]
-  const option = process.argv.join("\0").match(/\0--passphrase-fd[=\0](\d+)(?:\0|$)/)
-  const descriptor = Number(option ? option[1] : process.env.S3EP_PASSPHRASE_FD || 0)
-  if (!(descriptor > 2 && descriptor < 1024)) return stdio
-  while (stdio.length < descriptor) stdio.push("ignore")
-  return stdio.concat("inherit")
+  for (const name of ["passphrase-fd", "kek-fd", "key-passphrase-fd"]) {
+    const option = process.argv.join("\0").match(new RegExp(`\0--${name}[=\0](\\d+)(?:\0|$)`))
+    const variable = process.env[`S3EP_${name.toUpperCase().replace(/-/g, "_")}`]
+    const descriptor = Number(option ? option[1] : variable || 0)
+    if (!(descriptor > 2 && descriptor < 1024)) continue
+    while (stdio.length <= descriptor) stdio.push("ignore")
+    stdio[descriptor] = "inherit"
+  }
+  return stdio
 }
 
 /** Runs the same command line on the Node this checkout pins, and ends as that ends. */

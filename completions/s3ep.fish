@@ -12,7 +12,7 @@ function __s3ep_place
             continue
         end
         switch $token
-            case --profile --config --endpoint --region --service --kek --kek-file --passphrase-file --passphrase-fd --color --expected-size --include --exclude --symlinks --part-size --chunk-size --concurrency --checksum --if-none-match --storage-class --sse-c-key-file --content-type --cache-control --content-disposition --content-encoding --content-language --metadata --tag --acl --sse --sse-kms-key-id --object-lock-mode --object-lock-retain-until --range --version-id --older-than
+            case --profile --config --endpoint --region --service --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --color --expected-size --include --exclude --symlinks --part-size --chunk-size --concurrency --checksum --if-none-match --storage-class --sse-c-key-file --content-type --cache-control --content-disposition --content-encoding --content-language --metadata --tag --acl --sse --sse-kms-key-id --object-lock-mode --object-lock-retain-until --range --version-id --older-than
                 set pending yes
             case '-*'
                 continue
@@ -51,8 +51,15 @@ complete -c s3ep -l path-style -d 'name the bucket in the path of the URL, not i
 complete -c s3ep -l no-path-style -d 'name it in the host'
 complete -c s3ep -l kek -r -f -d 'name of a KEK to wrap to, instead of the default one; there may be several'
 complete -c s3ep -l kek-file -r -F -d 'file with a KEK: 32 bytes raw, in hex or in base64'
+complete -c s3ep -l kek-fd -r -f -d 'file descriptor to read a KEK from: 32 bytes raw, in hex or in base64'
+complete -c s3ep -l recipient -r -f -d 'public key to wrap to: age1…, the ARN of a KMS key, or a file (PEM, age); may be repeated'
+complete -c s3ep -l kms-key -r -f -d 'key of AWS KMS to wrap to and read with; may be repeated'
+complete -c s3ep -l identity -r -F -d 'file with a private key to read with: PEM (RSA) or age identities; may be repeated'
+complete -c s3ep -l key-passphrase-file -r -F -d 'file with the passphrase that protects keys'
+complete -c s3ep -l key-passphrase-fd -r -f -d 'file descriptor to read the passphrase that protects keys from'
 complete -c s3ep -l passphrase-file -r -F -d 'file with a passphrase'
 complete -c s3ep -l passphrase-fd -r -f -d 'file descriptor to read a passphrase from'
+complete -c s3ep -l allow-revoked -d 'let revoked keys open what they wrapped'
 complete -c s3ep -s p -l passphrase -d 'ask for a passphrase on the terminal'
 complete -c s3ep -l json -d 'print JSON lines'
 complete -c s3ep -s q -l quiet -d 'print results and errors only'

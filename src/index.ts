@@ -1,7 +1,7 @@
 /**
  * The library: what other programs may import. Everything here keeps its name and meaning within a major version.
  *
- * Keys come from `openKeySet` or are made with `aesKek` and `passphraseKek`; a store is made with `createS3Store`
+ * Keys come from `openKeySet`, or are made with `aesKek`, `passphraseKek` and `kekOf`; a store is made with `createS3Store`
  * and wrapped in `withRetry`; both go into a `TransferContext`, which every transfer takes.
  */
 
@@ -24,9 +24,24 @@ export {
   UsageError,
 } from "./errors.ts"
 export { aesFingerprint, aesKek } from "./keys/aes.ts"
-export { type BrokenKey, KeyDirectory, type NamedKey } from "./keys/directory.ts"
-export type { Kek, KeySet, Recipient } from "./keys/kek.ts"
-export { type KeySetRequest, type KeySources, openKeySet } from "./keys/keyset.ts"
+export {
+  type BrokenKey,
+  KeyDirectory,
+  type KeyPlace,
+  type KeyToKeep,
+  type NamedKey,
+} from "./keys/directory.ts"
+export type { Kek, KekState, KeySet, Recipient } from "./keys/kek.ts"
+export { type Keychain, openKeychain } from "./keys/keychain.ts"
+export {
+  type KeySetRequest,
+  type KeySources,
+  type OpenKeys,
+  openKeySet,
+  openKeys,
+} from "./keys/keyset.ts"
+export { kekOf, parseKeys } from "./keys/kinds.ts"
+export type { KeyMaterial } from "./keys/material.ts"
 export { passphraseKek } from "./keys/passphrase.ts"
 export { systemRandom } from "./keys/random.ts"
 export { type RetryDependencies, type RetryEvent, type RetryPolicy, withRetry } from "./store/retry.ts"

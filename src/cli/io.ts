@@ -3,6 +3,7 @@ import type { Readable, Writable } from "node:stream"
 import { setTimeout as delay } from "node:timers/promises"
 import type { Environment } from "../config/environment.ts"
 import type { RandomSource } from "../crypto/secret.ts"
+import type { Keychain } from "../keys/keychain.ts"
 import type { ObjectStore } from "../store/store.ts"
 import type { Clock } from "../transfer/context.ts"
 
@@ -35,6 +36,8 @@ export interface Io {
   readonly random?: RandomSource
   /** Instead of the S3 store; retried like it. */
   readonly openStore?: () => Promise<ObjectStore>
+  /** Instead of the system's keychain. */
+  readonly openKeychain?: () => Promise<Keychain>
 }
 
 export const systemClock: Clock = {

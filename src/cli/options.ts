@@ -4,7 +4,19 @@ import { type SettingName, settings } from "../config/settings.ts"
 /** Options of every command, accepted before and after its name. */
 export function addGlobalOptions(program: Command): Command {
   addSettings(program, "Storage:", ["profile", "config", "endpoint", "region", "service", "pathStyle"])
-  addSettings(program, "Keys:", ["kek", "kekFile", "passphraseFile", "passphraseFd"])
+  addSettings(program, "Keys:", [
+    "kek",
+    "kekFile",
+    "kekFd",
+    "recipient",
+    "kmsKey",
+    "identity",
+    "keyPassphraseFile",
+    "keyPassphraseFd",
+    "passphraseFile",
+    "passphraseFd",
+    "allowRevoked",
+  ])
   program.option("-p, --passphrase", "ask for a passphrase on the terminal")
   addSettings(program, "Output:", ["json", "quiet", "verbose", "progress", "color"])
   return program.optionsGroup("Options:")

@@ -1,8 +1,12 @@
 import { join } from "node:path"
 import type { Resolved } from "../config/resolve.ts"
-import type { Settings } from "../config/settings.ts"
+import type { SettingName, Settings } from "../config/settings.ts"
 import type { RandomSource, SecretBytes } from "../crypto/secret.ts"
+import type { KeyDirectory } from "../keys/directory.ts"
 import type { KeySet } from "../keys/kek.ts"
+import type { OpenKeys } from "../keys/keyset.ts"
+import type { KeySetRequest, KeySources } from "../keys/kind.ts"
+import type { Unlocker } from "../keys/unlock.ts"
 import type { CustomerKey, ObjectStore } from "../store/store.ts"
 import type { LocalContext } from "../transfer/container.ts"
 import type { TransferContext } from "../transfer/context.ts"
@@ -35,6 +39,8 @@ export class Session implements Disposable {
   readonly #parts: SessionParts
   readonly #opened: Disposable[] = []
   #store: Promise<ObjectStore> | undefined
+  #keys: { readonly opened: Promise<OpenKeys>; readonly confirmed: boolean } | undefined
+  #unlocker: Unlocker | undefined
 
   constructor(parts: SessionParts) {
     this.io = parts.io
@@ -94,32 +100,28 @@ export class Session implements Disposable {
     purpose: Exclude<KeyPurpose, "none">,
     writeTo: readonly string[] | undefined = this.settings.kek ?? this.#keyOfOption(),
   ): Promise<KeySet> {
-    const [{ openKeySet }, { KeyDirectory }] = await Promise.all([
-      import("../keys/keyset.ts"),
-      import("../keys/directory.ts"),
-    ])
-    const { settings, io } = this
-    const request = {
-      kek: settings.kekInline,
-      kekFile: settings.kekFile,
-      kekCommand: settings.kekCommand,
-      passphraseFile: settings.passphraseFile,
-      passphraseCommand: settings.passphraseCommand,
-      passphraseDescriptor: settings.passphraseFd,
-      passphrasePrompt: this.#parts.asksPassphrase,
-      writeTo,
-      defaultKek: settings.defaultKek,
-      purpose,
+    const [{ keySetOf }, keys] = await Promise.all([import("../keys/keyset.ts"), this.keysAtHand(purpose)])
+    const { defaultKek } = this.settings
+    return keySetOf(keys, { purpose, writeTo, defaultKek, recipientsAre: this.#recipientsAre() })
+  }
+
+  /** All keys there are, opened once in a run: a descriptor can be read once, and nobody likes to be asked twice. */
+  keysAtHand(purpose: Exclude<KeyPurpose, "none">): Promise<OpenKeys> {
+    // A passphrase that was asked for to read with was not repeated, as one to write with has to be.
+    const confirms = this.#parts.asksPassphrase && purpose !== "read"
+    if (!this.#keys || (confirms && !this.#keys.confirmed)) {
+      this.#keys = { opened: this.#openKeys(purpose), confirmed: confirms }
     }
-    const keys = await openKeySet(request, {
-      directory: new KeyDirectory(settings.keysDirectory),
-      random: await this.random(),
-      env: io.env,
-      signal: this.signal,
-      prompt: io.stdin.isTTY ? (question) => this.#ask(question) : undefined,
-    })
-    this.#opened.push(keys)
-    return keys
+    return this.#keys.opened
+  }
+
+  /** The keys directory, and what opening its keys takes. */
+  async keysDirectory(): Promise<{ directory: KeyDirectory; sources: KeySources; unlocker: Unlocker }> {
+    const [{ KeyDirectory }, sources] = await Promise.all([
+      import("../keys/directory.ts"),
+      this.#keySources(),
+    ])
+    return { directory: new KeyDirectory(this.settings.keysDirectory), ...sources }
   }
 
   /** The key of SSE-C, if there is one; wiped at the end of the run. */
@@ -150,6 +152,65 @@ export class Session implements Disposable {
   #own<T extends Disposable>(opened: T): T {
     this.#opened.push(opened)
     return opened
+  }
+
+  async #openKeys(purpose: Exclude<KeyPurpose, "none">): Promise<OpenKeys> {
+    const { openKeys } = await import("../keys/keyset.ts")
+    const { directory, sources } = await this.keysDirectory()
+    const { settings } = this
+    const request = {
+      kek: settings.kekInline,
+      kekFile: settings.kekFile,
+      kekCommand: settings.kekCommand,
+      kekDescriptor: settings.kekFd,
+      passphraseFile: settings.passphraseFile,
+      passphraseCommand: settings.passphraseCommand,
+      passphraseDescriptor: settings.passphraseFd,
+      passphrasePrompt: this.#parts.asksPassphrase,
+      recipients: [...(settings.recipient ?? []), ...(settings.kmsKey ?? [])],
+      identityFiles: settings.identity,
+      identityCommand: settings.identityCommand,
+      allowRevoked: settings.allowRevoked,
+      purpose,
+    }
+    return this.#own(await openKeys(request, { ...sources, directory }))
+  }
+
+  async #keySources(): Promise<{ sources: KeySources; unlocker: Unlocker }> {
+    const { settings, io, signal } = this
+    const { Unlocker } = await import("../keys/unlock.ts")
+    const prompt = io.stdin.isTTY ? (question: string) => this.#ask(question) : undefined
+    this.#unlocker ??= this.#own(
+      new Unlocker(
+        {
+          file: settings.keyPassphraseFile,
+          command: settings.keyPassphraseCommand,
+          descriptor: settings.keyPassphraseFd,
+        },
+        { env: io.env, prompt, signal },
+      ),
+    )
+    const { unlock } = this.#unlocker
+    return {
+      unlocker: this.#unlocker,
+      sources: {
+        random: await this.random(),
+        env: io.env,
+        prompt,
+        unlock,
+        openKeychain: io.openKeychain,
+        kms: { endpoint: settings.kmsEndpoint, profile: settings.awsProfile },
+        signal,
+      },
+    }
+  }
+
+  // Whoever names recipients on the command line means them, and nobody else; so does whoever names a key there.
+  #recipientsAre(): KeySetRequest["recipientsAre"] {
+    const { origins } = this.resolved
+    const isOption = (name: SettingName) => origins[name].kind === "option"
+    if (isOption("recipient") || isOption("kmsKey")) return "chosen"
+    return isOption("kek") || this.#keyOfOption() ? "passed over" : "configured"
   }
 
   // A key given on the command line is written to, whatever the environment and the files offer besides.
@@ -200,6 +261,7 @@ export class Session implements Disposable {
 /** What the keys of these options are called. */
 const KEY_OPTIONS = [
   ["kekFile", "kek-file"],
+  ["kekFd", "kek-fd"],
   ["passphraseFile", "passphrase-file"],
   ["passphraseFd", "passphrase-fd"],
 ] as const

@@ -14,8 +14,10 @@ export interface Kind<T> {
   readonly metavar: string | undefined
   /** The words to choose from, for help and completions. */
   readonly choices?: readonly string[]
-  /** The value is a path, to be resolved against the place it was written in. */
+  /** The value is a path, or each of the list is, to be resolved against the place it was written in. */
   readonly isPath?: true
+  /** Of a kind of paths, those that are not. */
+  readonly isLiteral?: (value: string) => boolean
   /** The value is a list, and its option may be given several times. */
   readonly isList?: true
 }
@@ -94,6 +96,20 @@ const keyName = v.pipe(
   v.check((name) => !looksLikeKey(name)),
 )
 
+// Nor is a secret key a public one: an option is for everybody on the machine to see.
+const publicKey = v.pipe(
+  keyName,
+  v.check((given) => !/^AGE-|-----BEGIN/i.test(given)),
+)
+
+function listOf(item: v.GenericSchema<string, string>): v.GenericSchema<unknown, readonly string[]> {
+  const split = v.pipe(
+    v.string(),
+    v.transform((list) => list.split(",").map((name) => name.trim())),
+  )
+  return v.pipe(v.union([split, v.array(v.string())]), v.array(item), v.minLength(1), v.maxLength(64))
+}
+
 /** The name or id of a KEK. */
 export function kekName(): Kind<string> {
   return { schema: keyName, allowed: "the name of a key, not a key", metavar: "NAME" }
@@ -101,17 +117,50 @@ export function kekName(): Kind<string> {
 
 /** Names or ids of KEKs: a list in a config file, separated by commas in the environment. */
 export function kekNames(): Kind<readonly string[]> {
-  const split = v.pipe(
+  return {
+    schema: listOf(keyName),
+    allowed: "one or more key names, not keys",
+    metavar: "NAME",
+    isList: true,
+  }
+}
+
+/** Paths: a list in a config file, one in the environment. */
+export function paths(metavar: "FILE"): Kind<readonly string[]> {
+  const single = v.pipe(
     v.string(),
-    v.transform((list) => list.split(",").map((name) => name.trim())),
+    v.transform((path) => [path]),
   )
   const schema = v.pipe(
-    v.union([split, v.array(v.string())]),
-    v.array(keyName),
+    v.union([single, v.array(v.string())]),
+    v.array(printable),
     v.minLength(1),
     v.maxLength(64),
   )
-  return { schema, allowed: "one or more key names, not keys", metavar: "NAME", isList: true }
+  return { schema, allowed: "one or more paths", metavar, isPath: true, isList: true }
+}
+
+/** Public keys, or paths of files with them: a list in a config file, separated by commas in the environment. */
+export function recipients(): Kind<readonly string[]> {
+  return {
+    schema: listOf(publicKey),
+    allowed: "public keys (age1…, the ARN of a KMS key), or files with them; not secret keys",
+    metavar: "RECIPIENT",
+    isPath: true,
+    isLiteral: (value) => /^(?:age1|arn:|ssh-)/.test(value),
+    isList: true,
+  }
+}
+
+/** ARNs of KMS keys: a list in a config file, separated by commas in the environment. */
+export function kmsKeys(): Kind<readonly string[]> {
+  const arn = v.pipe(publicKey, v.startsWith("arn:"))
+  return {
+    schema: listOf(arn),
+    allowed: "ARNs of KMS keys, such as arn:aws:kms:eu-central-1:111122223333:key/…",
+    metavar: "ARN",
+    isList: true,
+  }
 }
 
 /** Whether a text has the form of 32 bytes in hex or base64. */

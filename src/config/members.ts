@@ -59,8 +59,8 @@ function refuseMisplaced(name: SettingName, where: string, file: ConfigFile, inP
     throw new UsageError(`${where}: cannot be set in a config file`, {
       hint:
         "secret" in settings[name]
-          ? `keep the key in a file only you can read and give its path, or set ${settings[name].variable}`
-          : `set ${settings[name].variable} instead`,
+          ? `keep the key in a file only you can read and give its path, or ${named(name)}`
+          : `${named(name)} instead`,
     })
   }
   if (files === "top" && inProfile) throw new UsageError(`${where}: cannot be set inside a profile`)
@@ -68,10 +68,16 @@ function refuseMisplaced(name: SettingName, where: string, file: ConfigFile, inP
     throw new UsageError(
       `${where}: refused, since a file found because it lies in a directory must not choose keys or run commands`,
       {
-        hint: `move it to your user config, set ${settings[name].variable}, or name the file: --config ${file.path}`,
+        hint: `move it to your user config, ${named(name)}, or name the file: --config ${file.path}`,
       },
     )
   }
+}
+
+/** How to say it elsewhere. */
+function named(name: SettingName): string {
+  const setting: { variable?: string; option?: string } = settings[name]
+  return setting.variable === undefined ? `give ${setting.option}` : `set ${setting.variable}`
 }
 
 function isSetting(member: string): member is SettingName {

@@ -1,5 +1,19 @@
 import { join } from "node:path"
-import { choice, count, type Kind, kekName, kekNames, onOff, path, serviceUrl, size, text } from "./kinds.ts"
+import {
+  choice,
+  count,
+  type Kind,
+  kekName,
+  kekNames,
+  kmsKeys,
+  onOff,
+  path,
+  paths,
+  recipients,
+  serviceUrl,
+  size,
+  text,
+} from "./kinds.ts"
 import type { Directories } from "./paths.ts"
 
 const KIB = 1024
@@ -162,6 +176,76 @@ export const settings = {
     variable: "S3EP_KEK_COMMAND",
     files: "trusted",
     secret: true, // what it runs may carry a token
+  }),
+  kekFd: optional({
+    kind: count(0, 1023),
+    help: "file descriptor to read a KEK from: 32 bytes raw, in hex or in base64",
+    option: "--kek-fd",
+    variable: "S3EP_KEK_FD",
+    files: "none",
+  }),
+  recipient: optional({
+    kind: recipients(),
+    help: "public key to wrap to: age1…, the ARN of a KMS key, or a file (PEM, age); may be repeated",
+    option: "--recipient",
+    variable: "S3EP_RECIPIENTS",
+    files: "trusted",
+  }),
+  kmsKey: optional({
+    kind: kmsKeys(),
+    help: "key of AWS KMS to wrap to and read with; may be repeated",
+    option: "--kms-key",
+    variable: "S3EP_KMS_KEY",
+    files: "trusted",
+  }),
+  kmsEndpoint: optional({
+    kind: serviceUrl(),
+    help: "the KMS to talk to, if it is not that of the key's region",
+    variable: "S3EP_KMS_ENDPOINT",
+    foreign: [{ name: "AWS_ENDPOINT_URL_KMS" }],
+    files: "trusted",
+  }),
+  identity: optional({
+    kind: paths("FILE"),
+    help: "file with a private key to read with: PEM (RSA) or age identities; may be repeated",
+    option: "--identity",
+    variable: "S3EP_IDENTITY_FILE",
+    files: "trusted",
+  }),
+  identityCommand: optional({
+    kind: text("COMMAND", "a command that prints a private key"),
+    help: "command that prints a private key: PEM (RSA) or age identities",
+    variable: "S3EP_IDENTITY_COMMAND",
+    files: "trusted",
+    secret: true, // what it runs may carry a token
+  }),
+  keyPassphraseFile: optional({
+    kind: path("FILE"),
+    help: "file with the passphrase that protects keys",
+    option: "--key-passphrase-file",
+    variable: "S3EP_KEY_PASSPHRASE_FILE",
+    files: "trusted",
+  }),
+  keyPassphraseCommand: optional({
+    kind: text("COMMAND", "a command that prints a passphrase"),
+    help: "command that prints the passphrase that protects keys",
+    variable: "S3EP_KEY_PASSPHRASE_COMMAND",
+    files: "trusted",
+    secret: true, // what it runs may carry a token
+  }),
+  keyPassphraseFd: optional({
+    kind: count(0, 1023),
+    help: "file descriptor to read the passphrase that protects keys from",
+    option: "--key-passphrase-fd",
+    variable: "S3EP_KEY_PASSPHRASE_FD",
+    files: "none",
+  }),
+  allowRevoked: defaulted({
+    kind: onOff(),
+    help: "let revoked keys open what they wrapped",
+    option: "--allow-revoked",
+    files: "none",
+    default: () => false,
   }),
   passphraseFile: optional({
     kind: path("FILE"),

@@ -23,10 +23,12 @@ export function readValue(name: SettingName, given: unknown, place: ValuePlace):
   const { kind } = settings[name]
   const result = v.safeParse(kind.schema, given)
   if (!result.success) throw unusable(name, given, place)
-  if (kind.isPath && typeof result.output === "string") {
-    return resolvePath(result.output, place.baseDirectory, place.homeDirectory)
-  }
-  return result.output
+  if (!kind.isPath) return result.output
+  const absolute = (path: unknown) =>
+    typeof path !== "string" || kind.isLiteral?.(path)
+      ? path
+      : resolvePath(path, place.baseDirectory, place.homeDirectory)
+  return Array.isArray(result.output) ? result.output.map(absolute) : absolute(result.output)
 }
 
 function unusable(name: SettingName, given: unknown, place: ValuePlace): UsageError {
@@ -42,7 +44,7 @@ function unusable(name: SettingName, given: unknown, place: ValuePlace): UsageEr
 function mayBeSecret(name: SettingName, given: unknown): boolean {
   if ("secret" in settings[name] || typeof given === "object") return true
   // A key given where a key's name belongs; a URL with a password in it.
-  return typeof given === "string" && (looksLikeKey(given) || given.includes("@"))
+  return typeof given === "string" && (looksLikeKey(given) || /@|^AGE-|-----BEGIN/i.test(given))
 }
 
 function shorten(given: unknown): unknown {

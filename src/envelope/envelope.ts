@@ -1,6 +1,6 @@
 import { KEY_BYTES, NONCE_BYTES } from "../crypto/aead.ts"
 import type { RandomSource, SecretBytes } from "../crypto/secret.ts"
-import { IntegrityError, KeyMissingError } from "../errors.ts"
+import { DeniedError, IntegrityError, KeyMissingError, UnavailableError } from "../errors.ts"
 import type { Kek, Recipient } from "../keys/kek.ts"
 import { hintToOpen } from "../keys/kinds.ts"
 import { type Binding, bindingContext } from "./binding.ts"
@@ -52,6 +52,8 @@ export async function createEnvelope(request: {
 
 // Each may cost gigabytes and seconds, and whoever wrote the envelope chose how many there are.
 const MAX_SLOW_ATTEMPTS = 16
+// These are about one KEK: another may open it all the same.
+const FAILURES_OF_ONE = [KeyMissingError, IntegrityError, DeniedError, UnavailableError]
 
 /**
  * Unwrap the DEK with the first KEK that can, cheap ones first. A damaged recipient does not keep another one
@@ -61,6 +63,7 @@ const MAX_SLOW_ATTEMPTS = 16
  * @returns the DEK, owned by the caller, and the KEK that opened it, owned by `readers` still.
  * @throws {KeyMissingError} if no KEK fits; names those that would.
  * @throws {IntegrityError} if a KEK fits and what it wrapped was altered or belongs to another object.
+ * @throws {UnavailableError} {DeniedError} if the service that keeps a KEK that fits does not answer, or refuses.
  */
 export async function openEnvelope(
   envelope: Envelope,
@@ -83,14 +86,17 @@ export async function unwrapAny(
         const dek = await kek.unwrap(recipient, context)
         if (dek) return { dek: checked(dek), kek }
       } catch (error) {
-        if (!(error instanceof KeyMissingError || error instanceof IntegrityError)) throw error
+        if (!FAILURES_OF_ONE.some((kind) => error instanceof kind)) throw error
         failures.push(error)
       }
     }
   }
   const damage = failures.find((failure) => failure instanceof IntegrityError)
+  // A service that did not answer may well open it the next time.
+  const transient = failures.find((failure) => failure instanceof UnavailableError)
   throw (
     damage ??
+    transient ??
     failures[0] ??
     new KeyMissingError("no key at hand unwraps its DEK", { hint: hintToOpen(recipients) })
   )

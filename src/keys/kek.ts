@@ -12,6 +12,9 @@ export interface Recipient {
   readonly [member: string]: string | number
 }
 
+/** What a KEK may still be used for. `retired`: reads, does not write. `revoked`: opens nothing, unless told to. */
+export type KekState = "active" | "retired" | "revoked"
+
 /** A key-encryption key at hand. One file per kind; nothing else asks which kind it is. */
 export interface Kek extends Disposable {
   /** `type:fingerprint`, as in a recipient's `kek`. A passphrase has one for each salt; this is the one it writes with. */
@@ -20,6 +23,8 @@ export interface Kek extends Disposable {
   readonly name: string
   /** Unwrapping takes noticeable time, or asks someone: tried after the others. */
   readonly slow?: boolean
+  /** `active` if it does not say. */
+  readonly state?: KekState
 
   /** Whether a recipient could be this KEK's, from public facts alone. */
   matches(recipient: Recipient): boolean
@@ -36,9 +41,11 @@ export interface Kek extends Disposable {
    * Unwrap a DEK.
    *
    * @param context - 32 bytes; one other than it was wrapped with does not open it.
-   * @returns null if the recipient is not this KEK's.
+   * @returns null if the recipient is not this KEK's, or this KEK is a public key, which only writes.
    * @throws {IntegrityError} if it is this KEK's and was altered, or belongs to another object.
-   * @throws {KeyMissingError} if the passphrase is wrong: for a passphrase the two cannot be told apart.
+   * @throws {KeyMissingError} if the passphrase is wrong: for a passphrase the two cannot be told apart. If the KEK
+   * is revoked, or cannot be had.
+   * @throws {DeniedError} {UnavailableError} if the KEK is kept by a service that refuses or does not answer.
    */
   unwrap(recipient: Recipient, context: Uint8Array): Promise<SecretBytes | null>
 

@@ -3,13 +3,14 @@ import type { SecretBytes } from "../crypto/secret.ts"
 import { KeyMissingError } from "../errors.ts"
 import type { Kek } from "./kek.ts"
 import type { KekKind, KeySources } from "./kind.ts"
-import { passphraseKek } from "./passphrase.ts"
+import { PASSPHRASE_ALG, passphraseKek } from "./passphrase.ts"
 import { readSecretCommand, readSecretDescriptor, readSecretFile } from "./source.ts"
 import { withoutLineEnding } from "./text.ts"
 
 /** Passphrases from a file, a command, a file descriptor or a person. */
 export const passphraseKind: KekKind = {
   type: "passphrase",
+  alg: PASSPHRASE_ALG,
 
   async open(request, sources) {
     const { passphraseFile, passphraseCommand, passphraseDescriptor, passphrasePrompt, purpose } = request

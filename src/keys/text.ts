@@ -13,10 +13,9 @@ const CARRIAGE_RETURN = 0x0d
  * comments (`#`). Exactly 32 bytes are always taken as raw.
  *
  * @param bytes - borrowed; wipe them.
- * @param origin - where they come from, to stand in the error; never what they are.
- * @throws {KeyMissingError} if they are none of these. Nothing of them is in the error.
+ * @returns null if they are none of these.
  */
-export function parseKeyBytes(bytes: Uint8Array, origin: string): SecretBytes {
+export function findKeyBytes(bytes: Uint8Array): SecretBytes | null {
   if (bytes.length === KEY_BYTES) return new SecretBytes(new Uint8Array(bytes))
   const lines = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     .toString("latin1")
@@ -25,7 +24,18 @@ export function parseKeyBytes(bytes: Uint8Array, origin: string): SecretBytes {
     .filter((line) => line !== "" && !line.startsWith("#"))
   const [line = ""] = lines
   const key = lines.length === 1 ? parseLine(line) : null
-  if (key) return new SecretBytes(key)
+  return key && new SecretBytes(key)
+}
+
+/**
+ * A 256-bit key that has to be one.
+ *
+ * @param origin - where the bytes come from, to stand in the error; never what they are.
+ * @throws {KeyMissingError} if they are none, as `findKeyBytes` has it. Nothing of them is in the error.
+ */
+export function parseKeyBytes(bytes: Uint8Array, origin: string): SecretBytes {
+  const key = findKeyBytes(bytes)
+  if (key) return key
   throw new KeyMissingError(`${origin} is not a key: 32 bytes raw, in hex or in base64 are one`, {
     hint: "make one with `s3ep keys generate` or `openssl rand -base64 32`",
   })

@@ -28,7 +28,7 @@ export async function runProcess() {
     process.on("SIGTERM", () => { process.stdout.write("got SIGTERM"); process.exit(143) })
     process.stdout.write("ready")
     setInterval(() => {}, 1000)
-  } else if (process.argv[2] === "--passphrase-fd") {
+  } else if (/-fd$/.test(process.argv[2])) {
     const { readFileSync } = await import("node:fs")
     process.stdout.write(readFileSync(Number(process.argv[3]), "utf8"))
   } else if (process.argv[2] === "die") {
@@ -149,12 +149,15 @@ describe.runIf(old !== undefined)("on a Node that is too old", () => {
     expect(status).toBe(7)
   })
 
-  test("passes on the descriptor that a passphrase is read from", () => {
-    installPinned()
-    const command = `"$0" "$1" --passphrase-fd 5 5<<< 'open sesame'`
-    const { stdout } = spawnSync("bash", ["-c", command, old ?? "", join(checkout, "bin/s3ep.js")])
-    expect(stdout.toString()).toBe("open sesame\n")
-  })
+  test.each(["--passphrase-fd", "--kek-fd", "--key-passphrase-fd"])(
+    "passes on the descriptor of %s",
+    (option) => {
+      installPinned()
+      const command = `"$0" "$1" ${option} 5 5<<< 'open sesame'`
+      const { stdout } = spawnSync("bash", ["-c", command, old ?? "", join(checkout, "bin/s3ep.js")])
+      expect(stdout.toString()).toBe("open sesame\n")
+    },
+  )
 
   test("passes signals on", async () => {
     installPinned()

@@ -37,6 +37,11 @@ const homes: readonly (readonly [packages: RegExp, files: RegExp])[] = [
   [/^(?:cosmiconfig|valibot)$/, /^config\//],
   [/^(?:commander|chalk|cli-progress)$/, /^cli\//],
   [/^ignore$/, /^transfer\//],
+  [/^@aws-sdk\/client-kms$/, /^keys\/kms\.ts$/],
+  [/^age-encryption$/, /^keys\/age[^/]*\.ts$/],
+  [/^@scure\/base$/, /^keys\//],
+  [/^(?:keytar|@napi-rs\/keyring)$/, /^keys\/keychain\.ts$/],
+  [/^uqr$/, /^keys\/sheet\.ts$/],
 ]
 
 interface Import {

@@ -2,6 +2,7 @@ import { SecretBytes } from "../../crypto/secret.ts"
 import { S3epError } from "../../errors.ts"
 import { KeyDirectory, type NamedKey } from "../../keys/directory.ts"
 import type { Kek } from "../../keys/kek.ts"
+import { isUnreadable } from "../../keys/stored.ts"
 import type { Session } from "../session.ts"
 
 const KEY_BYTES = 32
@@ -87,7 +88,7 @@ async function keyLines(session: Session): Promise<KeyLine[]> {
   const seen = new Set<string>()
   const lines: KeyLine[] = []
   for (const kek of keys.readers) {
-    if (seen.has(kek.id) || kek.id.endsWith(":unreadable")) continue
+    if (seen.has(kek.id) || isUnreadable(kek)) continue
     seen.add(kek.id)
     lines.push(
       keyLine(

@@ -20,7 +20,10 @@ function samples(name: SettingName): readonly string[] {
       return ["https://one.example", "https://two.example", "http://three.example:9000"]
     case "FILE":
     case "DIRECTORY":
+    case "RECIPIENT":
       return ["/one", "/two", "/three"]
+    case "ARN":
+      return ["1", "2", "3"].map((id) => `arn:aws:kms:eu-central-1:111122223333:key/${id}`)
     default:
       return ["one", "two", "three"]
   }
@@ -65,8 +68,8 @@ test.each(ordinary)("%s: the strongest of those who say something decides", asyn
       const options = given.includes("option") ? { [name]: say("option") } : {}
 
       const { values, origins } = await resolve({ options, env })
-      const expected = (await resolve({ env: row?.variable ? { [row.variable]: first } : {}, cwd: "/" }))
-        .values[name]
+      const alone = row?.variable ? { env: { [row.variable]: first } } : { options: { [name]: first } }
+      const expected = (await resolve({ ...alone, cwd: "/" })).values[name]
       expect(values[name]).toEqual(expected)
       const kinds: Record<Place, string> = {
         option: "option",

@@ -2,7 +2,7 @@ import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
-import { base64, hex } from "../../../src/bytes.ts"
+import { base64, hex, utf8 } from "../../../src/bytes.ts"
 import { KeyMissingError, LocalIoError, PreconditionError, UsageError } from "../../../src/errors.ts"
 import { aesFingerprint } from "../../../src/keys/aes.ts"
 import { KeyDirectory } from "../../../src/keys/directory.ts"
@@ -39,9 +39,11 @@ test("a key stored is read, listed without its bytes, and only its owner's", asy
     id: aesFingerprint(key),
     created,
     path: pathOf("work-2026.a"),
+    state: "active",
+    place: "file",
   })
   expect(await directory.list()).toEqual([stored])
-  expect((await directory.read("work-2026.a"))?.bytes).toEqual(key.bytes)
+  expect((await directory.read("work-2026.a"))?.text.bytes).toEqual(utf8(`${base64(key.bytes)}\n`))
   expect((await stat(stored.path)).mode & 0o777).toBe(0o600)
   expect((await stat(directory.path)).mode & 0o777).toBe(0o700)
   expect(await readFile(stored.path, "utf8")).toBe(
@@ -53,7 +55,7 @@ test("a key stored is read, listed without its bytes, and only its owner's", asy
 test("a key is never replaced", async () => {
   await directory.create("default", secretOf(1), { created })
   await expect(directory.create("default", secretOf(2), { created })).rejects.toThrow(PreconditionError)
-  expect((await directory.read("default"))?.bytes).toEqual(secretOf(1).bytes)
+  expect((await directory.read("default"))?.id).toBe(aesFingerprint(secretOf(1)))
   expect(await readdir(directory.path)).toEqual(["default.key"])
 })
 
@@ -82,6 +84,8 @@ test("a key put there by hand needs no comments", async () => {
     id: aesFingerprint(secretOf(2)),
     created: undefined,
     path: pathOf("hand-made"),
+    state: "active",
+    place: "file",
   })
 })
 
