@@ -35,6 +35,12 @@ export class IntegrityError extends S3epError {
   readonly exitCode = 4
 }
 
+/**
+ * Each time it was asked, the store answered what does not fit the request or itself: other bytes than asked for, a
+ * length that is not the body's, no S3 at all. Nothing of it is released; what verified before is as good as it was.
+ */
+export class ContradictionError extends IntegrityError {}
+
 /** No key at hand opens this, or the one that should does not. */
 export class KeyMissingError extends S3epError {
   readonly code = "S3EP_KEY"
@@ -68,9 +74,9 @@ export class PreconditionError extends S3epError {
 /**
  * Why a request may succeed when sent again. `throttled`: the service asked for patience; `server`: it
  * failed (5xx); `network`: no answer, or a broken one; the request may or may not have taken effect;
- * `credentials`: they expired and are being refreshed.
+ * `credentials`: they expired and are being refreshed; `garbled`: the answer contradicts the request or itself.
  */
-export type TransientCause = "throttled" | "server" | "network" | "credentials"
+export type TransientCause = "throttled" | "server" | "network" | "credentials" | "garbled"
 
 /** The storage or the network did not serve this. The one error that is worth retrying. */
 export class UnavailableError extends S3epError {

@@ -1,8 +1,15 @@
 import { UnavailableError } from "../errors.ts"
-import type { Again } from "./retry-loop.ts"
-import type { GetOptions, ObjectAddress, ObjectBody, ObjectStore } from "./store.ts"
+import { type Again, gaveUp } from "./retry-loop.ts"
+import type { ByteRange, GetOptions, ObjectAddress, ObjectBody, ObjectStore } from "./store.ts"
 
-/** Reads an object; a body that breaks off goes on with what is left of the very same object. */
+// A store may break off after every few bytes, and would be asked for each of them for ever.
+const MEAGRE_BYTES = 16_384
+const MAX_MEAGRE = 100
+
+/**
+ * Reads an object; a body that breaks off goes on with what is left of the very same object. No answer is believed
+ * that is not the one asked for: its range, and a body neither shorter nor longer than that.
+ */
 export async function getAgain(
   store: ObjectStore,
   again: Again,
@@ -10,27 +17,47 @@ export async function getAgain(
   options: GetOptions = {},
 ): Promise<ObjectBody> {
   const what = `read s3://${address.bucket}/${address.key}`
-  const first = await again.run(what, options.signal, () => store.get(address, options))
+  const get = async (asked: GetOptions): Promise<ObjectBody> => {
+    const answer = await store.get(address, asked)
+    const objection = objectionTo(answer, asked.range)
+    if (objection === null) return answer
+    await answer.body[Symbol.asyncIterator]().return?.()
+    throw garbled(what, objection)
+  }
+  const first = await again.run(what, options.signal, () => get(options))
   const { info } = first
   const pinned = { ...options, ifMatch: info.etag, versionId: options.versionId ?? info.versionId }
   const rest = (start: number) =>
-    again.run(what, options.signal, () =>
-      store.get(address, { ...pinned, range: { start, end: first.range.end } }),
-    )
+    again.run(what, options.signal, async () => {
+      const answer = await get({ ...pinned, range: { start, end: first.range.end } })
+      if (answer.info.etag === info.etag && answer.info.bytes === info.bytes) return answer
+      await answer.body[Symbol.asyncIterator]().return?.()
+      throw garbled(what, "the store went on with another object")
+    })
 
   async function* body(): AsyncGenerator<Uint8Array> {
     let position = first.range.start
+    let failedAt = position
+    let meagre = 0
     let failures = again.failures(what, options.signal)
     for (let current = first.body; ; ) {
       try {
         for await (const slice of current) {
+          if (position + slice.length > first.range.end) {
+            throw garbled(what, "the store sent more than was asked for")
+          }
           position += slice.length
           failures = again.failures(what, options.signal)
           yield slice
         }
-        return
+        if (position === first.range.end) return
+        throw garbled(what, `the store ended its answer ${first.range.end - position} bytes early`)
       } catch (error) {
-        if (!(error instanceof UnavailableError) || info.etag === "") throw error
+        if (!(error instanceof UnavailableError)) throw error
+        if (info.etag === "") throw gaveUp(error, 1)
+        meagre = position - failedAt < MEAGRE_BYTES ? meagre + 1 : 0
+        failedAt = position
+        if (meagre > MAX_MEAGRE) throw gaveUp(error, meagre)
         await failures.wait(error)
         if (position >= first.range.end) return
         current = (await rest(position)).body
@@ -38,6 +65,17 @@ export async function getAgain(
     }
   }
   return { ...first, body: released(body(), first.body) }
+}
+
+function objectionTo({ info, range }: ObjectBody, asked: ByteRange | undefined): string | null {
+  const start = asked?.start ?? 0
+  const end = Math.min(asked?.end ?? info.bytes, info.bytes)
+  if (range.start === start && range.end === end) return null
+  return `the store sent bytes ${range.start} to ${range.end} of ${info.bytes} when asked for ${start} to ${end}`
+}
+
+function garbled(what: string, why: string): UnavailableError {
+  return new UnavailableError(`cannot ${what}: ${why}`, { transient: "garbled" })
 }
 
 /** Gives up the answer's connection even if nobody read from it. */

@@ -1,4 +1,4 @@
-import { type TransientCause, UnavailableError } from "../errors.ts"
+import { ContradictionError, type TransientCause, UnavailableError } from "../errors.ts"
 
 export interface RetryPolicy {
   /** How often a request is sent in all. */
@@ -33,6 +33,8 @@ export interface RetryDependencies {
 }
 
 export const storePolicy: RetryPolicy = { attempts: 10, attemptsUnanswered: 4, baseMs: 1000, capMs: 30_000 }
+// What garbles an answer on the way may be gone at the next one; what makes it up is not.
+const ATTEMPTS_GARBLED = 4
 // A service that asks for more patience than this is as good as gone.
 const LONGEST_RETRY_AFTER_S = 300
 
@@ -73,6 +75,7 @@ export class Again {
     const { delay, onRetry } = this.#dependencies
     let count = 0
     let renewals = 0
+    let garbled = 0
     return {
       wait: async (error) => {
         signal?.throwIfAborted()
@@ -81,7 +84,8 @@ export class Again {
         if (error.transient === "credentials") renewals += 1
         const { attempts, attemptsUnanswered = attempts } = this.#policy
         const most = this.#answered ? attempts : Math.min(attempts, attemptsUnanswered)
-        if (count >= most || renewals > 1) throw gaveUp(error, count)
+        if (error.transient === "garbled") garbled += 1
+        if (count >= most || renewals > 1 || garbled >= ATTEMPTS_GARBLED) throw gaveUp(error, count)
         const delayMs = this.#delayMs(error, count)
         onRetry?.({ what, cause: error.transient, attempt: count, delayMs })
         if (delayMs > 0) await delay(delayMs, signal)
@@ -98,12 +102,11 @@ export class Again {
   }
 }
 
-function gaveUp(error: UnavailableError, attempts: number): UnavailableError {
+/** What a failed request ends with when it is not sent again. */
+export function gaveUp(error: UnavailableError, attempts: number): UnavailableError | ContradictionError {
+  const { hint, transient, retryAfterSeconds } = error
+  const message = attempts === 1 ? error.message : `${error.message} (gave up after ${attempts} attempts)`
+  if (transient === "garbled") return new ContradictionError(message, { cause: error, hint })
   if (attempts === 1) return error
-  return new UnavailableError(`${error.message} (gave up after ${attempts} attempts)`, {
-    cause: error,
-    hint: error.hint,
-    transient: error.transient,
-    retryAfterSeconds: error.retryAfterSeconds,
-  })
+  return new UnavailableError(message, { cause: error, hint, transient, retryAfterSeconds })
 }

@@ -23,7 +23,8 @@ export { Again, type RetryDependencies, type RetryEvent, type RetryPolicy } from
  * Not sent again: streamed parts, which only their maker can start over; and a Complete that was not answered,
  * which may have taken effect: the caller has to look.
  *
- * @throws {UnavailableError} naming the attempts, once they are used up.
+ * @throws {UnavailableError} naming the attempts, once they are used up; {ContradictionError} if the answers made no
+ * sense.
  */
 export function withRetry(store: ObjectStore, dependencies: RetryDependencies): ObjectStore {
   const again = new Again({ ...storePolicy, ...dependencies.policy }, dependencies)

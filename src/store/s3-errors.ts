@@ -55,7 +55,9 @@ function failure(error: Error, systemCode: string): Failure {
 }
 
 const networkCodes =
-  /^(ECONN\w+|EPIPE|EPROTO|ETIMEDOUT|ENOTFOUND|EAI_\w+|EHOST\w+|ENET\w+|EADDRNOTAVAIL|ERR_TLS\w*|ERR_SSL\w*|ERR_STREAM_PREMATURE_CLOSE|CERT_\w+|\w+_CERT\w*|\w*SELF_SIGNED\w*|UNABLE_TO_\w+|HPE_\w+)$/
+  /^(ECONN\w+|EPIPE|EPROTO|ETIMEDOUT|ENOTFOUND|EAI_\w+|EHOST\w+|ENET\w+|EADDRNOTAVAIL|ERR_TLS\w*|ERR_SSL\w*|ERR_STREAM_PREMATURE_CLOSE|CERT_\w+|\w+_CERT\w*|\w*SELF_SIGNED\w*|UNABLE_TO_\w+|HPE_\w+|ERR_S3EP_\w+)$/
+/** The code of the error with which an answer that goes on and on is cut off. */
+export const OVERLONG_CODE = "ERR_S3EP_OVERLONG"
 const sdkNames = /^(TimeoutError|CredentialsProviderError|TokenProviderError|InternalError)$/
 const expiredCodes = /^(ExpiredToken|ExpiredTokenException|TokenRefreshRequired|RequestExpired)$/
 const throttledCodes =
@@ -91,6 +93,7 @@ export function translate(failure: Failure, task: Task, cause: unknown): S3epErr
     unsupported(failure, message, cause) ??
     misconfigured(failure, message, cause) ??
     transient(failure, message, cause) ??
+    nonsense(failure, task, cause) ??
     new UsageError(message, { cause })
   )
 }
@@ -209,6 +212,23 @@ function unsupported(
   return new UnsupportedError(message, { cause, feature, hint })
 }
 
+/** What no S3 service says: not HTTP, not the XML that was due, too much of it. */
+function nonsense({ code, status }: Failure, task: Task, cause: unknown): S3epError | null {
+  const known = isGarbage(code)
+  if (!known && !(status >= 200 && status < 300)) return null
+  const why = code === OVERLONG_CODE ? "the answer does not end" : "the answer is not one that S3 gives"
+  return new UnavailableError(`cannot ${task.action}: ${why}${known ? ` (${code})` : ""}`, {
+    cause,
+    transient: "garbled",
+    hint: "check that the endpoint (--endpoint) is one of S3, and what lies between it and here",
+  })
+}
+
+/** What was received is not HTTP, or has no end. */
+function isGarbage(code: string): boolean {
+  return /^HPE_\w+$/.test(code) || code === OVERLONG_CODE
+}
+
 function transient(failure: Failure, message: string, cause: unknown): S3epError | null {
   const { code, status } = failure
   const seconds = Number(failure.headers["retry-after"])
@@ -225,7 +245,7 @@ function transient(failure: Failure, message: string, cause: unknown): S3epError
   if (status >= 500 || code === "InternalError") {
     return new UnavailableError(message, { cause, transient: "server", retryAfterSeconds })
   }
-  if (status > 0) return null
+  if (status > 0 || isGarbage(code)) return null
   return new UnavailableError(message, { cause, transient: "network", hint: networkHint(failure) })
 }
 

@@ -8,6 +8,7 @@ import {
 } from "@aws-sdk/client-s3"
 import { addressInput, callInput, customerKeyInput } from "./s3-inputs.ts"
 import { checksumOf, etagOf } from "./s3-outputs.ts"
+import { garbled, keyDecoder, Pages } from "./s3-pages.ts"
 import type { S3Session, Sending } from "./s3-session.ts"
 import type {
   CallOptions,
@@ -20,6 +21,9 @@ import type {
   ReadOptions,
 } from "./store.ts"
 
+const MAX_PARTS = 10_000 // S3 User Guide, "multipart upload limits"
+const MAX_UPLOADS = 100_000
+
 export async function* listObjects(
   session: S3Session,
   bucket: string,
@@ -27,6 +31,7 @@ export async function* listObjects(
 ): AsyncGenerator<ListedObject> {
   const action = `list s3://${bucket}/${options.prefix ?? ""}`
   const sending: Sending = { action, bucket, about: "bucket", signal: options.signal }
+  const pages = new Pages(action)
   for (let token: string | undefined, more = true; more; ) {
     const page = await session.run(sending, (client, http) =>
       client.send(
@@ -43,15 +48,23 @@ export async function* listObjects(
         http,
       ),
     )
-    yield* entriesOf(page)
+    pages.turn(
+      [page.Name, page.KeyCount, page.IsTruncated],
+      token,
+      page.IsTruncated && page.NextContinuationToken,
+    )
+    for (const entry of entriesOf(page, action)) {
+      if (!pages.key(entry.key, options.prefix)) continue // a common prefix that two pages have
+      yield entry
+    }
     token = page.NextContinuationToken
     more = (page.IsTruncated ?? false) && token !== undefined
   }
 }
 
 /** A page's objects and prefixes come in two lists; together they are in order. */
-function entriesOf(page: ListObjectsV2CommandOutput): ListedObject[] {
-  const key = keyDecoder(page.EncodingType)
+function entriesOf(page: ListObjectsV2CommandOutput, action: string): ListedObject[] {
+  const key = keyDecoder(page.EncodingType, action)
   const objects = (page.Contents ?? []).map(
     (one): ListedObject => ({
       kind: "object",
@@ -77,6 +90,8 @@ export async function* listParts(
 ): AsyncGenerator<ListedPart> {
   const action = `list the parts of the upload of s3://${address.bucket}/${address.key}`
   const sending: Sending = { action, bucket: address.bucket, about: "upload", signal: options.signal }
+  const pages = new Pages(action)
+  let last = 0
   for (let marker: string | undefined, more = true; more; ) {
     const page = await session.run(sending, (client, http) =>
       client.send(
@@ -90,9 +105,20 @@ export async function* listParts(
         http,
       ),
     )
+    pages.turn(
+      [page.Bucket, page.UploadId, page.IsTruncated],
+      marker,
+      page.IsTruncated && page.NextPartNumberMarker,
+    )
     for (const part of page.Parts ?? []) {
+      const partNumber = part.PartNumber ?? 0
+      if (partNumber <= last || partNumber > MAX_PARTS) {
+        throw garbled(action, `it lists part ${partNumber} behind part ${last}`)
+      }
+      last = partNumber
+      pages.progress()
       yield {
-        partNumber: part.PartNumber ?? 0,
+        partNumber,
         etag: etagOf(part.ETag),
         bytes: part.Size ?? 0,
         checksum: checksumOf(part),
@@ -111,6 +137,8 @@ export async function* listUploads(
 ): AsyncGenerator<ListedUpload> {
   const action = `list the unfinished uploads of s3://${bucket}`
   const sending: Sending = { action, bucket, about: "bucket", signal: options.signal }
+  const pages = new Pages(action)
+  let listed = 0
   let markers: { KeyMarker?: string; UploadIdMarker?: string } = {}
   for (let more = true; more; ) {
     const page = await session.run(sending, (client, http) =>
@@ -125,13 +153,18 @@ export async function* listUploads(
         http,
       ),
     )
-    const key = keyDecoder(page.EncodingType)
+    const key = keyDecoder(page.EncodingType, action)
+    const { NextKeyMarker, NextUploadIdMarker } = page
+    const asked = markers.KeyMarker && [markers.KeyMarker, markers.UploadIdMarker].join("\0")
+    const next = page.IsTruncated && NextKeyMarker && [key(NextKeyMarker), NextUploadIdMarker].join("\0")
+    pages.turn([page.Bucket, page.IsTruncated], asked, next)
     for (const upload of page.Uploads ?? []) {
       const address = { bucket, key: key(upload.Key) }
+      if (++listed > MAX_UPLOADS) throw garbled(action, `it lists more than ${MAX_UPLOADS} of them`)
+      pages.progress()
       const { UploadId: uploadId = "", Initiated: initiated, Initiator } = upload
       yield { address, uploadId, initiated, initiator: Initiator?.ID }
     }
-    const { NextKeyMarker, NextUploadIdMarker } = page
     markers = {
       ...(NextKeyMarker !== undefined && { KeyMarker: key(NextKeyMarker) }),
       ...(NextUploadIdMarker !== undefined && { UploadIdMarker: NextUploadIdMarker }),
@@ -147,6 +180,7 @@ export async function* listVersions(
 ): AsyncGenerator<ListedVersion> {
   const action = `list the versions in s3://${bucket}/${options.prefix ?? ""}`
   const sending: Sending = { action, bucket, about: "bucket", signal: options.signal }
+  const pages = new Pages(action)
   let markers: { KeyMarker?: string; VersionIdMarker?: string } = {}
   for (let more = true; more; ) {
     const page = await session.run(sending, (client, http) =>
@@ -161,9 +195,16 @@ export async function* listVersions(
         http,
       ),
     )
-    yield* versionsOf(page)
-    const key = keyDecoder(page.EncodingType)
+    const key = keyDecoder(page.EncodingType, action)
     const { NextKeyMarker, NextVersionIdMarker } = page
+    const asked = markers.KeyMarker && [markers.KeyMarker, markers.VersionIdMarker].join("\0")
+    const next = page.IsTruncated && NextKeyMarker && [key(NextKeyMarker), NextVersionIdMarker].join("\0")
+    pages.turn([page.Name, page.IsTruncated], asked, next)
+    for (const version of versionsOf(page, key)) {
+      pages.key(version.key, options.prefix)
+      pages.progress() // one key may have pages of them
+      yield version
+    }
     markers = {
       ...(NextKeyMarker !== undefined && { KeyMarker: key(NextKeyMarker) }),
       ...(NextVersionIdMarker !== undefined && { VersionIdMarker: NextVersionIdMarker }),
@@ -173,8 +214,10 @@ export async function* listVersions(
 }
 
 /** A page's versions and markers come in two lists, each in order; of one key, times tell which is newer. */
-function versionsOf(page: ListObjectVersionsCommandOutput): ListedVersion[] {
-  const key = keyDecoder(page.EncodingType)
+function versionsOf(
+  page: ListObjectVersionsCommandOutput,
+  key: (key: string | undefined) => string,
+): ListedVersion[] {
   const versions = (page.Versions ?? []).map((one) => ({
     kind: "version" as const,
     key: key(one.Key),
@@ -201,9 +244,4 @@ function versionsOf(page: ListObjectVersionsCommandOutput): ListedVersion[] {
   return [...versions, ...markers].sort(
     (a, b) => Buffer.compare(Buffer.from(a.key), Buffer.from(b.key)) || age(b) - age(a) || 0,
   )
-}
-
-/** Services that do not know `encoding-type` do not repeat it, and their keys are taken as they are. */
-function keyDecoder(encoding: string | undefined): (key: string | undefined) => string {
-  return (key = "") => (encoding === "url" ? decodeURIComponent(key.replaceAll("+", " ")) : key)
 }

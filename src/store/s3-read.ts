@@ -4,7 +4,7 @@ import { failureOf, translate } from "./s3-errors.ts"
 import { quoted, readInput } from "./s3-inputs.ts"
 import { infoOf } from "./s3-outputs.ts"
 import type { S3Session, Sending } from "./s3-session.ts"
-import type { ByteRange, GetOptions, HeadOptions, ObjectAddress, ObjectBody, ObjectInfo } from "./store.ts"
+import type { GetOptions, HeadOptions, ObjectAddress, ObjectBody, ObjectInfo } from "./store.ts"
 
 export async function headObject(
   session: S3Session,
@@ -50,7 +50,18 @@ export async function getObject(
     ),
   )
   const held = heldRange(output)
-  if (range && (held.start !== range.start || (range.end !== undefined && held.end > range.end))) {
+  if (!held) {
+    release(output.Body)
+    const said = output.ContentRange === undefined ? "" : `, ${JSON.stringify(output.ContentRange)},`
+    const message = `cannot ${sending.action}: the range${said} and the length of the answer make no sense`
+    throw new UnavailableError(message, { transient: "garbled" })
+  }
+  // A 206 may still be to another question; that is for whoever asked to see.
+  if (
+    output.ContentRange === undefined &&
+    range &&
+    (held.start !== range.start || (range.end !== undefined && held.end > range.end))
+  ) {
     release(output.Body)
     throw new UnsupportedError(`cannot ${sending.action}: the service does not serve ranges`, {
       feature: "range",
@@ -72,11 +83,18 @@ export function reading(address: ObjectAddress, signal: AbortSignal | undefined)
   }
 }
 
-function heldRange(output: GetObjectCommandOutput): Required<ByteRange> & { end: number; total: number } {
-  const parsed = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(output.ContentRange ?? "")
-  const length = output.ContentLength ?? 0
-  if (!parsed) return { start: 0, end: length, total: length }
-  return { start: Number(parsed[1]), end: Number(parsed[2]) + 1, total: Number(parsed[3]) }
+/** What of the object an answer says it holds; null if it contradicts itself. */
+function heldRange(output: GetObjectCommandOutput): { start: number; end: number; total: number } | null {
+  const { ContentRange: said, ContentLength: length } = output
+  if (said === undefined) {
+    const whole = length !== undefined && output.$metadata.httpStatusCode !== 206
+    return whole ? { start: 0, end: length, total: length } : null
+  }
+  const [start, last, total] = (/^bytes (\d+)-(\d+)\/(\d+)$/.exec(said) ?? []).slice(1).map(Number)
+  if (start === undefined || last === undefined || total === undefined) return null
+  const end = last + 1
+  const possible = start < end && end <= total && Number.isSafeInteger(total)
+  return possible && (length === undefined || length === end - start) ? { start, end, total } : null
 }
 
 /** `return()` gives the connection up even if nothing was read, which a bare generator would not. */
@@ -99,6 +117,7 @@ async function* slicesOf(body: unknown, bytes: number, sending: Sending): AsyncG
       for await (const slice of body) {
         sending.signal?.throwIfAborted()
         received += slice.length
+        if (received > bytes) break // or it might never end
         yield slice
       }
     }
@@ -110,6 +129,10 @@ async function* slicesOf(body: unknown, bytes: number, sending: Sending): AsyncG
     release(body)
   }
   if (received === bytes) return
+  if (received > bytes) {
+    const message = `cannot ${sending.action}: the answer is longer than the ${bytes} bytes it was said to have`
+    throw new UnavailableError(message, { transient: "garbled" })
+  }
   const message = `cannot ${sending.action}: the connection ended after ${received} of ${bytes} bytes`
   throw new UnavailableError(message, { transient: "network" })
 }

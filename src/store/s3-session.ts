@@ -5,6 +5,7 @@ import { NodeHttpHandler } from "@smithy/node-http-handler"
 import { UnavailableError } from "../errors.ts"
 import type { Task } from "./s3-errors.ts"
 import { failureOf, isExpiredCredentials, isSkewed, regionOf, translate } from "./s3-errors.ts"
+import { limitDocument } from "./s3-limit.ts"
 import { addPayloadHeaders } from "./s3-payload.ts"
 import type { ServiceName } from "./services.ts"
 
@@ -141,11 +142,13 @@ export class S3Session {
     const client = new S3Client(config)
     addPayloadHeaders(client)
     client.middlewareStack.add(
-      (next) => async (args) => {
-        const result = await next(args)
-        this.answered = headersOf(result.response) ?? this.answered
-        return result
-      },
+      (next, { commandName }) =>
+        async (args) => {
+          const result = await next(args)
+          this.answered = headersOf(result.response) ?? this.answered
+          limitDocument(result.response, commandName)
+          return result
+        },
       { step: "deserialize", name: "rememberAnswer", priority: "low" },
     )
     return client

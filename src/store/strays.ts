@@ -13,7 +13,7 @@ export interface OwnUpload {
 
 /** Whether a request to create an upload that failed like this may have made one all the same. */
 export function mayHaveActed(error: unknown): boolean {
-  if (error instanceof UnavailableError) return error.transient === "network" || error.transient === "server"
+  if (error instanceof UnavailableError) return ["network", "server", "garbled"].includes(error.transient)
   return !(error instanceof S3epError)
 }
 

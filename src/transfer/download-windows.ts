@@ -1,6 +1,6 @@
 import type { Layout } from "../agcm/layout.ts"
 import { hex } from "../bytes.ts"
-import { IntegrityError, PreconditionError } from "../errors.ts"
+import { ContradictionError, IntegrityError, PreconditionError } from "../errors.ts"
 import { forEachConcurrent } from "./concurrent.ts"
 import type { TransferContext } from "./context.ts"
 import {
@@ -83,8 +83,9 @@ export async function downloadWindows(
     await opener.checkSeal(signal)
     await file.finish(request.finish)
   } catch (error) {
-    // Nothing of an object that is damaged, or no longer there, is worth keeping.
-    const worthless = error instanceof IntegrityError || error instanceof PreconditionError
+    // Nothing of an object that is damaged, or no longer there, is worth keeping; of one that did not come, all is.
+    const damaged = error instanceof IntegrityError && !(error instanceof ContradictionError)
+    const worthless = damaged || error instanceof PreconditionError
     if (worthless || journal.entries === 0) {
       await file.discard()
       await journal.remove()

@@ -12,8 +12,8 @@ import { ObjectOpener } from "./opener.ts"
 import {
   existsAlready,
   type FinishOptions,
+  inspectExact,
   inspectTarget,
-  lstatIfAny,
   ReplacementFile,
   restored,
   temporaryPath,
@@ -117,8 +117,7 @@ async function sweepOnce(context: TransferContext): Promise<void> {
 }
 
 async function fileTarget({ target, address, exact }: DownloadRequest) {
-  const present = exact ? await lstatIfAny(target) : null
-  if (present && !present.isFile()) throw existsAlready(target)
+  if (exact) return inspectExact(target)
   const found = await inspectTarget(target)
   if (found.kind !== "directory") return found
   const inside = await inspectTarget(nameInDirectory(found.path, address.key))

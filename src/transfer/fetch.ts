@@ -1,4 +1,4 @@
-import { DeniedError, PreconditionError, UnavailableError } from "../errors.ts"
+import { ContradictionError, DeniedError, PreconditionError } from "../errors.ts"
 import type { CustomerKey, ObjectAddress, ObjectInfo, ObjectStore, ReadOptions } from "../store/store.ts"
 import { objectUri } from "./naming.ts"
 
@@ -33,7 +33,7 @@ export class BodyReader {
 
   /**
    * @returns `count` bytes, in memory that the next call uses again.
-   * @throws {UnavailableError} if the body ends before.
+   * @throws {ContradictionError} if the body ends before.
    */
   async take(count: number): Promise<Uint8Array> {
     if (count > this.#piece.length + this.#missing) throw new RangeError(`${count} bytes of a shorter range`)
@@ -58,7 +58,7 @@ export class BodyReader {
     await this.end()
   }
 
-  /** @throws {UnavailableError} if more comes than was asked for. */
+  /** @throws {ContradictionError} if more comes than was asked for. */
   async end(): Promise<void> {
     for (let next = await this.#input.next(); !next.done; next = await this.#input.next()) {
       if (next.value.length > 0) throw misfit("sent more than was asked for")
@@ -110,14 +110,14 @@ export class PinnedObject {
    * Ask for a range.
    *
    * @throws {PreconditionError} if the object is not the one it was.
-   * @throws {UnavailableError} if the answer is to another question.
+   * @throws {ContradictionError} if the answer is to another question.
    */
   async read(range: StoredRange, signal: AbortSignal): Promise<BodyReader> {
     const answer = await this.#get(range, signal)
     const reader = new BodyReader(answer.body, range.end - range.start)
     try {
       // Not every service honours If-Match; all of them say what they send.
-      if (answer.info.etag !== this.info.etag || answer.info.bytes !== this.info.bytes) throw this.#changed()
+      if (!sameState(answer.info, this.info)) throw await this.#otherThan(answer.info, signal)
       checkRange(answer.range, range)
     } catch (error) {
       await reader.close()
@@ -142,6 +142,14 @@ export class PinnedObject {
     }
   }
 
+  /** An object that was replaced stays the other one; a store that makes things up says something else again. */
+  async #otherThan(sent: ObjectInfo, signal: AbortSignal): Promise<PreconditionError | ContradictionError> {
+    const now = await this.#store.head(this.address, { ...this.#options, signal })
+    return sameState(now, sent)
+      ? this.#changed()
+      : misfit("sent an object that is neither the old one nor the new")
+  }
+
   #changed(cause?: unknown): PreconditionError {
     return new PreconditionError(`${objectUri(this.address)} changed while it was read`, {
       cause,
@@ -150,7 +158,11 @@ export class PinnedObject {
   }
 }
 
-/** @throws {UnavailableError} if the store sent another range than was asked for. */
+function sameState(a: ObjectInfo, b: ObjectInfo): boolean {
+  return a.etag === b.etag && a.bytes === b.bytes
+}
+
+/** @throws {ContradictionError} if the store sent another range than was asked for. */
 export function checkRange(sent: StoredRange, asked: StoredRange): void {
   if (sent.start === asked.start && sent.end === asked.end) return
   throw misfit(
@@ -158,6 +170,7 @@ export function checkRange(sent: StoredRange, asked: StoredRange): void {
   )
 }
 
-function misfit(what: string): UnavailableError {
-  return new UnavailableError(`the store ${what}`, { transient: "server" })
+// Below us it was asked again already.
+function misfit(what: string): ContradictionError {
+  return new ContradictionError(`the store ${what}`)
 }

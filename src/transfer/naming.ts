@@ -1,4 +1,5 @@
 import {
+  ContradictionError,
   DeniedError,
   IntegrityError,
   KeyMissingError,
@@ -27,6 +28,7 @@ export function named(error: unknown, verb: string, subject: string): unknown {
   if (!(error instanceof S3epError) || error.message.includes(subject)) return error
   const message = `cannot ${verb} ${subject}: ${error.message}`
   const options = { cause: error, hint: error.hint }
+  if (error instanceof ContradictionError) return new ContradictionError(message, options)
   if (error instanceof IntegrityError) return new IntegrityError(message, options)
   if (error instanceof KeyMissingError) return new KeyMissingError(message, options)
   if (error instanceof PreconditionError) return new PreconditionError(message, options)

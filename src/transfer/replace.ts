@@ -38,6 +38,21 @@ export async function inspectTarget(path: string): Promise<TargetKind> {
   }
 }
 
+/**
+ * As `inspectTarget`, for a path that is to be the file itself, whatever takes its name meanwhile.
+ *
+ * @throws {PreconditionError} if a directory, a symbolic link, a pipe or a device has the name.
+ */
+export async function inspectExact(path: string): Promise<TargetKind & { readonly kind: "file" }> {
+  try {
+    const existing = await lstatIfAny(path)
+    if (existing && !existing.isFile()) throw existsAlready(path)
+    return { kind: "file", path: join(await realpath(dirname(path)), basename(path)), existing }
+  } catch (error) {
+    throw localError("write", path, error)
+  }
+}
+
 /** When and by whom a temporary file was made: what tells it from another under the same name. */
 export interface FileIdentity {
   readonly device: number

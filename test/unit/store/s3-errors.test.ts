@@ -170,12 +170,16 @@ describe("what each answer means", () => {
     ["EPIPE", undefined],
     ["ETIMEDOUT", undefined],
     ["ERR_SSL_DECRYPTION_FAILED_OR_BAD_RECORD_MAC", undefined],
-    ["HPE_INVALID_CONSTANT", undefined],
     ["ECONNREFUSED", expect.stringContaining("--endpoint")],
     ["ENOTFOUND", expect.stringContaining("--endpoint")],
     ["EAI_AGAIN", expect.stringContaining("--endpoint")],
   ])("%s is the network's", (code, hint) => {
     expect(translated(system(code))).toMatchObject({ name: "UnavailableError", transient: "network", hint })
+  })
+
+  test("what is not HTTP at all is no answer of S3's", () => {
+    const said = translated(system("HPE_INVALID_CONSTANT"))
+    expect(said).toMatchObject({ name: "UnavailableError", transient: "garbled" })
   })
 
   test.each([

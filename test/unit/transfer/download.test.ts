@@ -323,6 +323,7 @@ describe("a store that does not answer what it was asked is not believed", () =>
       let calls = 0
       const store = Object.create(site.store, {
         endpoint: { value: "memory:" },
+        head: { value: (where: typeof address) => site.store.head(where) },
         get: {
           value: async (where: typeof address, options: GetOptions) => {
             const answer = await site.store.get(where, options)

@@ -1,6 +1,6 @@
 import fc from "fast-check"
 import { expect, test } from "vitest"
-import { UnavailableError } from "../../../src/errors.ts"
+import { ContradictionError } from "../../../src/errors.ts"
 import { BodyReader } from "../../../src/transfer/fetch.ts"
 import { plaintextOf } from "./download-fixture.ts"
 
@@ -33,8 +33,8 @@ test("a body that is shorter or longer than it should be is not taken for whole"
   }
   for (const size of [1, 50, 100]) {
     await read(bytes, size)
-    await expect(read(bytes.subarray(0, 99), size)).rejects.toThrow(UnavailableError)
-    await expect(read(plaintextOf(101), size)).rejects.toThrow(UnavailableError)
+    await expect(read(bytes.subarray(0, 99), size)).rejects.toThrow(ContradictionError)
+    await expect(read(plaintextOf(101), size)).rejects.toThrow(ContradictionError)
   }
 })
 
