@@ -25,12 +25,15 @@ async function makeTree(): Promise<Site> {
   return site
 }
 
-async function filesIn(directory: string): Promise<string[]> {
-  const found = await readdir(directory, { recursive: true, withFileTypes: true })
-  return found
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name).slice(directory.length + 1))
-    .sort()
+// Not readdir's own recursion, which follows symbolic links from Node 26 on.
+async function filesIn(directory: string, below = ""): Promise<string[]> {
+  const found: string[] = []
+  for (const entry of await readdir(join(directory, below), { withFileTypes: true })) {
+    const name = join(below, entry.name)
+    if (entry.isFile()) found.push(name)
+    if (entry.isDirectory()) found.push(...(await filesIn(directory, name)))
+  }
+  return found.sort()
 }
 
 test.each(["docs", "docs/"])("gets what lies below %j and nothing else", async (prefix) => {
