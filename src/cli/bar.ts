@@ -2,6 +2,7 @@ import { clearLine, cursorTo } from "node:readline"
 import { type Options, Presets, SingleBar } from "cli-progress"
 import type { OutputStream } from "./io.ts"
 import { describeReading, type Reading } from "./meter.ts"
+import { printable } from "./text.ts"
 
 const BAR_COLUMNS = 24
 /** Left free at the end of the line, for the ^C that a terminal shows: a bar that wrapped could not be taken away. */
@@ -84,6 +85,6 @@ function formatLine(reading: Reading, progress: number, full: string, empty: str
 
 function shorten(name: string, room: number): string {
   if (room < MIN_NAME_COLUMNS) return ""
-  const plain = name.replace(/\p{Cc}/gu, "?")
+  const plain = printable(name)
   return plain.length <= room ? plain : `…${plain.slice(plain.length - room + 1)}`
 }

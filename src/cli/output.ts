@@ -1,6 +1,7 @@
 import type { Paint } from "./color.ts"
 import { type ErrorRecord, errorRecord, isBrokenPipe } from "./errors.ts"
 import type { Io, OutputStream } from "./io.ts"
+import { jsonLine, printable, printableLines, printableValue } from "./text.ts"
 
 /** A line of output: printed as it is with `--json`, and as text made of it otherwise. */
 export interface Line {
@@ -45,11 +46,12 @@ export class Output {
     this.#dataOnStdout = true
   }
 
-  /** What was asked for. */
+  /** What was asked for. @param text - of the line it is given: on a terminal, nothing in that can command it. */
   answer<T extends Line>(line: T, text: (line: T) => string): void {
     const stream = this.#dataOnStdout ? this.#io.stderr : this.#io.stdout
-    const written = this.json ? JSON.stringify(line) : forPeople(text(line), stream)
-    this.#write(stream, `${written}\n`)
+    if (this.json) this.#write(stream, `${jsonLine(line)}\n`)
+    else if (stream.isTTY) this.#write(stream, `${printableLines(text(printableValue(line)))}\n`)
+    else this.#write(stream, `${text(line)}\n`) // another program takes names as they are
   }
 
   /** What was done, which `--quiet` keeps from people. */
@@ -69,7 +71,7 @@ export class Output {
     if (this.json) {
       this.#error(record)
     } else {
-      if (record.stack !== undefined) this.#writeError(`${record.stack}\n`)
+      if (record.stack !== undefined) this.#writeError(`${printableLines(record.stack)}\n`)
       this.#say("error", record.message, record.hint ?? undefined)
     }
     return record
@@ -95,7 +97,7 @@ export class Output {
   }
 
   #error(line: object): void {
-    this.#writeError(`${JSON.stringify(line)}\n`)
+    this.#writeError(`${jsonLine(line)}\n`)
   }
 
   #say(kind: "error" | "", message: string, hint?: string): void {
@@ -151,15 +153,4 @@ export function brokenPipeSignal(stream: OutputStream): AbortSignal {
     controller.abort(error)
   })
   return controller.signal
-}
-
-// Keys and file names are other people's: shown on a terminal, they must not be able to command it.
-function forPeople(text: string, stream: OutputStream): string {
-  return stream.isTTY ? printable(text) : text
-}
-
-function printable(text: string): string {
-  return text.replace(/(?!\n)[\p{Cc}\p{Bidi_Control}]/gu, (character) => {
-    return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`
-  })
 }

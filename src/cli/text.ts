@@ -41,3 +41,36 @@ export function table(rows: readonly (readonly string[])[], right: readonly numb
 export function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? "" : "s"}`
 }
+
+// Keys, file names and what a server says are other people's: none of it may command a terminal, or look like a line
+// of ours. What orders text from right to left could make a name read as another.
+const UNPRINTABLE = /[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu
+
+/** One line, whatever is in it: characters that act instead of being shown are spelt out, as `\u001b`. */
+export function printable(text: string): string {
+  return text.replace(UNPRINTABLE, (character) => {
+    return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`
+  })
+}
+
+/** The same for text that has lines of its own. */
+export function printableLines(text: string): string {
+  return text.split("\n").map(printable).join("\n")
+}
+
+/** The same for every text in a value. */
+export function printableValue<T>(value: T): T {
+  return escaped(value) as T
+}
+
+function escaped(value: unknown): unknown {
+  if (typeof value === "string") return printable(value)
+  if (Array.isArray(value)) return value.map(escaped)
+  if (typeof value !== "object" || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([name, member]) => [printable(name), escaped(member)]))
+}
+
+/** JSON in one line, in which those characters are escaped too. */
+export function jsonLine(value: object): string {
+  return printable(JSON.stringify(value))
+}

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest"
 import { parsePlace } from "../../src/cli/address.ts"
 import { parseRange } from "../../src/cli/range.ts"
+import { Collector } from "../support/run-cli.ts"
 import { openCliSite } from "./cli-site.ts"
 
 test.each([
@@ -60,7 +61,6 @@ test.each([
 test("what a terminal would take for a command is shown, not obeyed", async () => {
   const site = await openCliSite()
   await site.succeed(["put", "-", "s3://vault/\u001b[2Jgone"], { stdin: Buffer.from("x") })
-  const { Collector } = await import("../support/run-cli.ts")
   const screen = new Collector({ isTTY: true })
   await site.succeed(["ls", "s3://vault"], { stdout: screen })
   expect(screen.text()).toContain("\\u001b[2Jgone")
@@ -78,4 +78,38 @@ test.each([
 
 test.each(["", "-", "9-0", "-0", "a-b", "1", "0x1-2", "1-2-3"])("the range %j is refused", (given) => {
   expect(() => parseRange(given)).toThrow(/--range/)
+})
+
+test.each([
+  ["a line that looks like ours", "a\ns3ep: error: all is lost"],
+  ["what moves the cursor", "a\u001b[2J\u009b2J\rb"],
+  ["a name that reads backwards", "a\u202egpj.exe"],
+])("an error names a key with %s in one line, spelt out", async (_, key) => {
+  const site = await openCliSite()
+  const uri = `s3://vault/${key}`
+  for (const argv of [
+    ["get", uri, "-"],
+    ["stat", uri],
+    ["get", uri, "-", "--json"],
+  ]) {
+    const { stderr, status } = await site.run(argv)
+    expect(status).toBe(6)
+    expect(stderr).not.toMatch(/(?!\n)[\p{Cc}\p{Bidi_Control}]/u)
+    expect(stderr).not.toContain("\ns3ep: error: all is lost")
+  }
+})
+
+test("a listing and a description on a terminal keep names in their lines", async () => {
+  const site = await openCliSite()
+  const key = "a\n2026-01-01 00:00:00     1 byte  s3://vault/forged"
+  await site.succeed(["put", "-", `s3://vault/${key}`, "--metadata", "note=x"], { stdin: Buffer.from("x") })
+  for (const argv of [
+    ["ls", "s3://vault/"],
+    ["stat", `s3://vault/${key}`],
+  ]) {
+    const screen = new Collector({ isTTY: true })
+    await site.succeed(argv, { stdout: screen })
+    expect(screen.text()).toContain("\\u000a2026")
+    expect(screen.text()).not.toMatch(/^2026-01-01/m)
+  }
 })

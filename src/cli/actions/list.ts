@@ -48,7 +48,7 @@ function print({ output }: Session, bucket: string, entry: Listed, { storedSizes
   const uri = objectUri({ bucket, key: entry.key })
   if (entry.kind === "prefix") {
     output.count("prefixes", 1)
-    output.answer({ type: "prefix", uri, key: entry.key }, () => row("", "", uri))
+    output.answer({ type: "prefix", uri, key: entry.key }, (line) => row("", "", line.uri))
     return
   }
   const { key, bytes, storedBytes, encrypted, lastModified, storageClass, etag } = entry
@@ -66,7 +66,7 @@ function print({ output }: Session, bucket: string, entry: Listed, { storedSizes
     storageClass: storageClass ?? null,
     etag,
   }
-  output.answer(line, () => {
+  output.answer(line, ({ uri }) => {
     const size = storedSizes ? storedBytes : bytes
     const unknown = encrypted === false ? "not s3ep" : "?"
     return row(lastModified ? localTime(lastModified) : "", size === null ? unknown : formatBytes(size), uri)

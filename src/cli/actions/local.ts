@@ -153,7 +153,9 @@ async function plan(
   const replaces = to !== null && (await lstatIfAny(to)) !== null
   if (replaces && !clobber) throw existsAlready(dest)
   const line = { type: "planned", action: verb, source, target: dest, replaces }
-  output.report(line, () => `would ${verb} ${source} to ${dest}${replaces ? ", replacing it" : ""}`)
+  output.report(line, ({ source, target, replaces }) => {
+    return `would ${verb} ${source} to ${target}${replaces ? ", replacing it" : ""}`
+  })
   output.count("planned", 1)
 }
 
