@@ -20,6 +20,13 @@ _s3ep_subcommand() {
     ' keys generate' | \
     ' keys list' | \
     ' keys show' | \
+    ' keyring' | \
+    ' keyring init' | \
+    ' keyring show' | \
+    ' keyring add' | \
+    ' keyring remove' | \
+    ' keyring epoch' | \
+    ' keyring trust' | \
     ' config' | \
     ' config explain' | \
     ' config path' | \
@@ -60,6 +67,8 @@ _s3ep_value_of() {
     ' rm'' --version-id') reply='@nothing' ;;
     ' verify'' --version-id' | ' verify'' --concurrency') reply='@nothing' ;;
     ' verify'' --sse-c-key-file') reply='@file' ;;
+    ' keyring add'' --name') reply='@nothing' ;;
+    ' keyring epoch'' --retire' | ' keyring epoch'' --revoke') reply='@nothing' ;;
     *) return 1 ;;
   esac
 }
@@ -68,122 +77,157 @@ _s3ep_value_of() {
 _s3ep_offer_of() {
   case "$1" in
     '')
-      options='--version --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked -p --passphrase --json -q --quiet -v --verbose --no-progress --color -h --help'
-      subcommands='put get mp-upload ls stat rm verify encrypt decrypt keys config completion help'
+      options='--version --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color -h --help'
+      subcommands='put get mp-upload ls stat rm verify encrypt decrypt keys keyring config completion help'
       arguments='@nothing'
       ;;
     ' put')
-      options='--from-command --expected-size --skip-existing -n --dry-run -r --recursive --include --exclude --symlinks --part-size --chunk-size --concurrency --checksum --accelerate --requester-pays --no-clobber --if-none-match --storage-class --sse-c-key-file --content-type --cache-control --content-disposition --content-encoding --content-language --metadata --tag --acl --sse --sse-kms-key-id --object-lock-mode --object-lock-retain-until --legal-hold -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      options='--from-command --expected-size --skip-existing -n --dry-run -r --recursive --include --exclude --symlinks --part-size --chunk-size --concurrency --checksum --accelerate --requester-pays --no-clobber --if-none-match --storage-class --sse-c-key-file --content-type --cache-control --content-disposition --content-encoding --content-language --metadata --tag --acl --sse --sse-kms-key-id --object-lock-mode --object-lock-retain-until --legal-hold -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
       subcommands=''
       arguments='@file'
       ;;
     ' get')
-      options='--range --no-clobber --skip-existing --no-preserve --version-id -n --dry-run -r --recursive --include --exclude --concurrency --requester-pays --sse-c-key-file -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      options='--range --no-clobber --skip-existing --no-preserve --version-id -n --dry-run -r --recursive --include --exclude --concurrency --requester-pays --sse-c-key-file -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
       subcommands=''
       arguments='@file'
       ;;
     ' mp-upload')
-      options='-n --dry-run --part-size --chunk-size --concurrency --checksum --accelerate --requester-pays --no-clobber --if-none-match --storage-class --sse-c-key-file --content-type --cache-control --content-disposition --content-encoding --content-language --metadata --tag --acl --sse --sse-kms-key-id --object-lock-mode --object-lock-retain-until --legal-hold --no-resume -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      options='-n --dry-run --part-size --chunk-size --concurrency --checksum --accelerate --requester-pays --no-clobber --if-none-match --storage-class --sse-c-key-file --content-type --cache-control --content-disposition --content-encoding --content-language --metadata --tag --acl --sse --sse-kms-key-id --object-lock-mode --object-lock-retain-until --legal-hold --no-resume -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
       subcommands='list resume abort clean'
       arguments='@file'
       ;;
     ' mp-upload list')
-      options='-h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      options='-h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
       subcommands=''
       arguments='@nothing'
       ;;
     ' mp-upload resume')
-      options='--all -n --dry-run -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      options='--all -n --dry-run -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
       subcommands=''
       arguments='@nothing'
       ;;
     ' mp-upload abort')
-      options='-n --dry-run -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      options='-n --dry-run -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
       subcommands=''
       arguments='@nothing'
       ;;
     ' mp-upload clean')
-      options='--older-than -n --dry-run -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      options='--older-than -n --dry-run -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
       subcommands=''
       arguments='@nothing'
       ;;
     ' ls')
-      options='-r --recursive --stored-sizes --concurrency --requester-pays --sse-c-key-file -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      options='-r --recursive --stored-sizes --concurrency --requester-pays --sse-c-key-file -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
       subcommands=''
       arguments='@nothing'
       ;;
     ' stat')
-      options='--version-id --requester-pays --sse-c-key-file -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      options='--version-id --requester-pays --sse-c-key-file -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
       subcommands=''
       arguments='@nothing'
       ;;
     ' rm')
-      options='-r --recursive --bypass-governance --version-id -n --dry-run --requester-pays -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      options='-r --recursive --reserved --bypass-governance --version-id -n --dry-run --requester-pays -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
       subcommands=''
       arguments='@nothing'
       ;;
     ' verify')
-      options='-r --recursive --version-id --concurrency --requester-pays --sse-c-key-file -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      options='-r --recursive --version-id --concurrency --requester-pays --sse-c-key-file -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
       subcommands=''
       arguments='@nothing'
       ;;
     ' encrypt')
-      options='--no-clobber -n --dry-run -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      options='--no-clobber -n --dry-run -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
       subcommands=''
       arguments='@file'
       ;;
     ' decrypt')
-      options='--no-clobber -n --dry-run -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      options='--no-clobber -n --dry-run -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
       subcommands=''
       arguments='@file'
       ;;
     ' keys')
-      options='-h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      options='-h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
       subcommands='generate list show'
       arguments='@nothing'
       ;;
     ' keys generate')
-      options='-h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      options='-h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
       subcommands=''
       arguments='@nothing'
       ;;
     ' keys list')
-      options='-h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      options='-h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
       subcommands=''
       arguments='@nothing'
       ;;
     ' keys show')
-      options='-h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      options='-h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      subcommands=''
+      arguments='@nothing'
+      ;;
+    ' keyring')
+      options='-h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      subcommands='init show add remove epoch trust'
+      arguments='@nothing'
+      ;;
+    ' keyring init')
+      options='-y --yes -n --dry-run --requester-pays -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      subcommands=''
+      arguments='@nothing'
+      ;;
+    ' keyring show')
+      options='--requester-pays -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      subcommands=''
+      arguments='@nothing'
+      ;;
+    ' keyring add')
+      options='--name -y --yes -n --dry-run --requester-pays -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      subcommands=''
+      arguments='@nothing'
+      ;;
+    ' keyring remove')
+      options='--new-epoch --no-new-epoch -y --yes -n --dry-run --requester-pays -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      subcommands=''
+      arguments='@nothing'
+      ;;
+    ' keyring epoch')
+      options='--retire --revoke -y --yes -n --dry-run --requester-pays -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      subcommands=''
+      arguments='@nothing'
+      ;;
+    ' keyring trust')
+      options='-y --yes -n --dry-run --requester-pays -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
       subcommands=''
       arguments='@nothing'
       ;;
     ' config')
-      options='-h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      options='-h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
       subcommands='explain path check'
       arguments='@nothing'
       ;;
     ' config explain')
-      options='-h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      options='-h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
       subcommands=''
       arguments='@nothing'
       ;;
     ' config path')
-      options='-h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      options='-h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
       subcommands=''
       arguments='@nothing'
       ;;
     ' config check')
-      options='-h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      options='-h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
       subcommands=''
       arguments='@nothing'
       ;;
     ' completion')
-      options='-h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      options='-h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
       subcommands=''
       arguments='bash zsh fish'
       ;;
     ' help')
-      options='-h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      options='-h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
       subcommands=''
       arguments='@nothing'
       ;;

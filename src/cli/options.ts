@@ -16,6 +16,7 @@ export function addGlobalOptions(program: Command): Command {
     "passphraseFile",
     "passphraseFd",
     "allowRevoked",
+    "keyring",
   ])
   program.option("-p, --passphrase", "ask for a passphrase on the terminal")
   addSettings(program, "Output:", ["json", "quiet", "verbose", "progress", "color"])
@@ -43,6 +44,7 @@ function settingOptions(name: SettingName): Option[] {
   if (long === undefined) throw new RangeError(`the setting ${name} has no option`)
   const flags = short === undefined ? long : `${short}, ${long}`
   if (name === "progress") return [new Option("--no-progress", "show no progress")]
+  if (name === "keyring") return [new Option("--no-keyring", "do without the keyrings of the bucket")]
   if (name === "pathStyle")
     return [new Option(flags, help), new Option("--no-path-style", "name it in the host")]
   if (kind.metavar === undefined) return [new Option(flags, help)]

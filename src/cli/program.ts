@@ -4,6 +4,7 @@ import { configCommand } from "./commands/config.ts"
 import { decryptCommand } from "./commands/decrypt.ts"
 import { encryptCommand } from "./commands/encrypt.ts"
 import { getCommand } from "./commands/get.ts"
+import { keyringCommand } from "./commands/keyring.ts"
 import { keysCommand } from "./commands/keys.ts"
 import { lsCommand } from "./commands/ls.ts"
 import { mpUploadCommand } from "./commands/mp-upload.ts"
@@ -40,7 +41,10 @@ export function createProgram(invoke: Invoke = async () => undefined): Command {
     ["Objects:", [putCommand(invoke), getCommand(invoke), mpUploadCommand(invoke)]],
     ["", [lsCommand(invoke), statCommand(invoke), rmCommand(invoke), verifyCommand(invoke)]],
     ["Local files:", [encryptCommand(invoke), decryptCommand(invoke)]],
-    ["Set-up:", [keysCommand(invoke), configCommand(invoke), completionCommand(invoke)]],
+    [
+      "Set-up:",
+      [keysCommand(invoke), keyringCommand(invoke), configCommand(invoke), completionCommand(invoke)],
+    ],
   ]
   let heading = ""
   for (const [title, commands] of groups) {

@@ -28,7 +28,7 @@ export async function askSecret(
   stdin.setRawMode?.(true)
   const typed = new Uint8Array(MAX_BYTES)
   try {
-    const bytes = await readLine(stdin, typed, signal)
+    const bytes = await readLine(stdin, typed, signal, "no passphrase was given")
     return new SecretBytes(typed.slice(0, bytes))
   } finally {
     typed.fill(0)
@@ -38,7 +38,34 @@ export async function askSecret(
   }
 }
 
-function readLine(stdin: Io["stdin"], typed: Uint8Array, signal: AbortSignal): Promise<number> {
+/**
+ * Ask for a yes on the terminal; anything else is a no.
+ *
+ * @throws {KeyMissingError} if the terminal is closed without an answer.
+ */
+export async function askYes(
+  question: string,
+  io: Pick<Io, "stdin" | "stderr">,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { stdin, stderr } = io
+  signal.throwIfAborted()
+  stderr.write(`${question} [y/N] `)
+  const typed = new Uint8Array(MAX_BYTES)
+  try {
+    const bytes = await readLine(stdin, typed, signal, "no answer was given")
+    return /^y(?:es)?$/i.test(new TextDecoder().decode(typed.subarray(0, bytes)).trim())
+  } finally {
+    stdin.pause()
+  }
+}
+
+function readLine(
+  stdin: Io["stdin"],
+  typed: Uint8Array,
+  signal: AbortSignal,
+  unanswered: string,
+): Promise<number> {
   return new Promise((resolve, reject) => {
     let bytes = 0
     const settle = (finish: () => void) => {
@@ -46,7 +73,7 @@ function readLine(stdin: Io["stdin"], typed: Uint8Array, signal: AbortSignal): P
       signal.removeEventListener("abort", onAbort)
       finish()
     }
-    const noAnswer = () => reject(new KeyMissingError("no passphrase was given"))
+    const noAnswer = () => reject(new KeyMissingError(unanswered))
     const onAbort = () => settle(() => reject(signal.reason))
     const onEnd = () => settle(noAnswer)
     const onData = (piece: Uint8Array) => {

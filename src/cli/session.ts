@@ -7,7 +7,7 @@ import type { KeySet } from "../keys/kek.ts"
 import type { OpenKeys } from "../keys/keyset.ts"
 import type { KeySetRequest, KeySources } from "../keys/kind.ts"
 import type { Unlocker } from "../keys/unlock.ts"
-import type { CustomerKey, ObjectStore } from "../store/store.ts"
+import type { CustomerKey, ObjectAddress, ObjectStore } from "../store/store.ts"
 import type { LocalContext } from "../transfer/container.ts"
 import type { TransferContext } from "../transfer/context.ts"
 import type { Io } from "./io.ts"
@@ -65,18 +65,32 @@ export class Session implements Disposable {
     return this.#store
   }
 
-  async transfer(purpose: KeyPurpose): Promise<TransferContext> {
-    const random = await this.random()
-    const keys = purpose === "none" ? NO_KEYS : await this.keys(purpose)
-    return {
+  /**
+   * What a transfer works with.
+   *
+   * @param addresses - where it will write, as far as that is known: their keyrings are looked for at once.
+   */
+  async transfer(purpose: KeyPurpose, addresses: readonly ObjectAddress[] = []): Promise<TransferContext> {
+    const { kek, keyring, requesterPays, stateDirectory, allowRevoked } = this.settings
+    const choosesKeys = kek !== undefined || this.#recipientsAre() === "chosen"
+    const writersMayBeMissing = keyring && !choosesKeys
+    const keys = purpose === "none" ? NO_KEYS : this.keys(purpose, { writersMayBeMissing })
+    Promise.resolve(keys).catch(() => undefined) // heard of when they are waited for
+    const work = {
       store: await this.store(),
-      keys,
-      random,
+      random: await this.random(),
       clock: this.io.clock,
-      stateDirectory: this.settings.stateDirectory,
+      stateDirectory,
       onProgress: this.#parts.progress.handle,
       signal: this.signal,
     }
+    if (purpose === "none" || !keyring) return { ...work, keys: await keys }
+    const { Keyrings } = await import("../keyring/keyrings.ts")
+    const keyrings = this.#own(
+      new Keyrings({ ...work, keys }, { readOnly: choosesKeys, requesterPays, allowRevoked }),
+    )
+    for (const address of addresses) keyrings.expect(address)
+    return { ...work, keys: await keys, keyrings }
   }
 
   /** What work on local files needs: no store. */
@@ -94,15 +108,17 @@ export class Session implements Disposable {
   /**
    * The keys of the settings; wiped at the end of the run.
    *
-   * @param writeTo - names or ids of those to write to.
+   * @param options.writeTo - names or ids of those to write to.
+   * @param options.writersMayBeMissing - then it fails when it is asked for them, and not before.
    */
   async keys(
     purpose: Exclude<KeyPurpose, "none">,
-    writeTo: readonly string[] | undefined = this.settings.kek ?? this.#keyOfOption(),
+    options: Pick<KeySetRequest, "writeTo" | "recipientsAre" | "writersMayBeMissing"> = {},
   ): Promise<KeySet> {
     const [{ keySetOf }, keys] = await Promise.all([import("../keys/keyset.ts"), this.keysAtHand(purpose)])
-    const { defaultKek } = this.settings
-    return keySetOf(keys, { purpose, writeTo, defaultKek, recipientsAre: this.#recipientsAre() })
+    const { kek, defaultKek } = this.settings
+    const choice = { writeTo: kek ?? this.#keyOfOption(), defaultKek, recipientsAre: this.#recipientsAre() }
+    return keySetOf(keys, { ...choice, ...options, purpose })
   }
 
   /** All keys there are, opened once in a run: a descriptor can be read once, and nobody likes to be asked twice. */

@@ -156,6 +156,14 @@ export const settings = {
     variable: "S3EP_DEFAULT_KEK",
     files: "any",
   }),
+  keyring: defaulted({
+    kind: onOff(),
+    help: "encrypt to the keyring of a prefix, where there is one and --kek says nothing else",
+    option: "--keyring",
+    variable: "S3EP_KEYRING",
+    files: "any",
+    default: () => true,
+  }),
   kekInline: optional({
     kind: text("BASE64", "a key: 32 bytes in base64"),
     help: "a KEK: base64 of 32 bytes",

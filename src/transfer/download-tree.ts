@@ -5,6 +5,7 @@ import type { CustomerKey, ListedObject, ObjectAddress } from "../store/store.ts
 import { forEachConcurrent } from "./concurrent.ts"
 import type { TransferContext } from "./context.ts"
 import { downloadFile } from "./download.ts"
+import { withoutReserved } from "./list.ts"
 import { localError } from "./local-error.ts"
 import { objectUri } from "./naming.ts"
 import { lstatIfAny } from "./replace.ts"
@@ -59,7 +60,8 @@ export interface DownloadTreeResult {
 
 /**
  * Get all objects below a prefix into a directory, several at once. What fails is collected and does not stop the
- * others; a key that ends in "/" stands for a directory. No name leads out of the target directory.
+ * others; a key that ends in "/" stands for a directory, and what s3ep keeps for itself is left out. No name leads
+ * out of the target directory.
  *
  * @throws {NotFoundError} if there is no such bucket; {InterruptedError} when interrupted.
  */
@@ -81,7 +83,7 @@ export async function downloadTree(
   const { requesterPays, concurrency = OBJECTS_AT_ONCE } = request
   const { store, signal } = context
   await forEachConcurrent(
-    wanted(store.list(bucket, { prefix, requesterPays, signal }), prefix, request),
+    wanted(withoutReserved(store.list(bucket, { prefix, requesterPays, signal })), prefix, request),
     concurrency,
     async (found, signal) => {
       const result = await getOne({ ...context, signal }, found, request)

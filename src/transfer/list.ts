@@ -1,5 +1,6 @@
 import { HEADER_BYTES, SEAL_BYTES } from "../agcm/layout.ts"
 import { TAG_BYTES } from "../crypto/aead.ts"
+import { isReserved } from "../envelope/reserved.ts"
 import { DeniedError, IntegrityError, NotFoundError, PreconditionError, type S3epError } from "../errors.ts"
 import type { CustomerKey, ListedObject } from "../store/store.ts"
 import type { TransferContext } from "./context.ts"
@@ -18,6 +19,8 @@ export interface ListRequest {
   readonly concurrency?: number | undefined
   readonly requesterPays?: boolean | undefined
   readonly customerKey?: CustomerKey | undefined
+  /** Give what s3ep keeps for itself too; it is left out otherwise, unless `prefix` lies among it. */
+  readonly reserved?: boolean | undefined
 }
 
 export type Listed =
@@ -52,7 +55,8 @@ export async function* listObjects(
   const { requesterPays } = request
   const { signal } = context
   const delimiter = request.recursive ? {} : { delimiter: "/" as const }
-  const entries = context.store.list(bucket, { prefix, ...delimiter, requesterPays, signal })
+  const all = context.store.list(bucket, { prefix, ...delimiter, requesterPays, signal })
+  const entries = request.reserved || isReserved(prefix) ? all : withoutReserved(all)
   if (!request.plaintextSizes) {
     for await (const entry of entries) yield listed(entry, { bytes: null, encrypted: null, problem: null })
     return
@@ -61,6 +65,13 @@ export async function* listObjects(
     yield entry.kind === "prefix" ? entry : await sized({ ...context, signal }, bucket, entry, request)
   }
   yield* inOrder(entries, request.concurrency ?? CONCURRENCY, look, { signal })
+}
+
+/** A listing without what s3ep keeps for itself. */
+export async function* withoutReserved(
+  entries: AsyncIterable<ListedObject>,
+): AsyncGenerator<ListedObject, void, undefined> {
+  for await (const entry of entries) if (!isReserved(entry.key)) yield entry
 }
 
 async function sized(

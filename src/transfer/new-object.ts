@@ -4,9 +4,12 @@ import { SecretBytes } from "../crypto/secret.ts"
 import { createEnvelope, type Envelope } from "../envelope/envelope.ts"
 import { toUserMetadata } from "../envelope/metadata.ts"
 import { formatMtime, type PrivateMetadata } from "../envelope/private-metadata.ts"
+import { isReserved } from "../envelope/reserved.ts"
+import { UsageError } from "../errors.ts"
 import type { ObjectSettings, StoreLimits } from "../store/store.ts"
 import type { TransferContext } from "./context.ts"
 import { writersOf } from "./keks.ts"
+import { objectUri } from "./naming.ts"
 import type { Source } from "./source.ts"
 import type { UploadOptions } from "./upload-request.ts"
 
@@ -21,7 +24,8 @@ export interface NewObject extends Disposable {
 /**
  * Draw a DEK for one write of one object and wrap it to the writers.
  *
- * @throws {UsageError} if envelope and metadata are more than the service keeps; {KeyMissingError} without writers.
+ * @throws {UsageError} if envelope and metadata are more than the service keeps, or the key is one s3ep keeps for
+ * itself; {KeyMissingError} without writers.
  */
 export async function newObject(
   context: TransferContext,
@@ -29,6 +33,9 @@ export async function newObject(
   limits: StoreLimits,
   privateMetadata: PrivateMetadata,
 ): Promise<NewObject> {
+  if (isReserved(address.key)) {
+    throw new UsageError(`cannot write ${objectUri(address)}: what lies in .s3ep/ is s3ep's own`)
+  }
   const dek = new SecretBytes(context.random(KEY_BYTES))
   try {
     const envelope = await createEnvelope({

@@ -64,7 +64,7 @@ export async function listKeys(session: Session): Promise<void> {
 
 /** `keys show`. */
 export async function showKey(session: Session, name: string): Promise<void> {
-  const chosen = await session.keys("write", [name])
+  const chosen = await session.keys("write", { writeTo: [name] })
   const names = chosen.writers.flatMap((kek) => [kek.id, kek.name])
   const lines = await keyLines(session)
   for (const line of lines.filter(({ id, name }) => names.includes(id ?? name))) {

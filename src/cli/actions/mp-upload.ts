@@ -41,7 +41,7 @@ export async function mpUpload(
   session.interruptionHint =
     "run the same command again, or `s3ep mp-upload resume --all`, to resume where it stopped"
   if (!options.dryRun) {
-    const context = await session.transfer("both")
+    const context = await session.transfer("both", [address])
     stored(
       session,
       file,

@@ -24,7 +24,8 @@ export async function putFiles(
   options: PutOptions,
 ): Promise<void> {
   const wishes = await readWriteOptions(session, options)
-  const context = await session.transfer(options.dryRun ? "none" : "both")
+  const expected = items.length === 1 ? items.map(({ address }) => address) : []
+  const context = await session.transfer(options.dryRun ? "none" : "both", expected)
   const memory = new PartMemory(BUFFER_BUDGET_BYTES)
   const batch = new Batch(session, "file")
   const [only] = items

@@ -67,7 +67,7 @@ async function putStream(
     await refuseExisting(await session.transfer("none"), address, options, wishes)
     return plannedStore(session, { source, uri: objectUri(address), bytes: expectedBytes ?? null })
   }
-  const context = await session.transfer("write")
+  const context = await session.transfer("write", [address])
   const result = await uploadStream(context, {
     ...wishes,
     address,

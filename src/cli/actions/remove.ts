@@ -1,3 +1,4 @@
+import { isReserved } from "../../envelope/reserved.ts"
 import { NotFoundError, UsageError } from "../../errors.ts"
 import type { ObjectAddress } from "../../store/store.ts"
 import { forEachConcurrent } from "../../transfer/concurrent.ts"
@@ -13,6 +14,7 @@ export interface RemoveOptions {
   readonly dryRun?: boolean
   readonly versionId?: string
   readonly bypassGovernance?: boolean
+  readonly reserved?: boolean
 }
 
 /** Requests. */
@@ -24,13 +26,22 @@ export async function remove(
   targets: readonly string[],
   options: RemoveOptions,
 ): Promise<void> {
-  const { recursive, dryRun, versionId, bypassGovernance } = options
+  const { recursive, dryRun, versionId, bypassGovernance, reserved } = options
   if (versionId !== undefined && (recursive || targets.length > 1)) {
     throw new UsageError("--version-id names a version of one object", {
       hint: "give that object alone, without -r",
     })
   }
   const addresses = targets.map(recursive ? parseAddress : parseObject)
+  const own = addresses.find(({ key }) => isReserved(key))
+  if (own && !reserved) {
+    throw new UsageError(
+      `${objectUri(own)} is s3ep's own: without its keyring nothing below a prefix can be read`,
+      {
+        hint: "if that is meant, add --reserved",
+      },
+    )
+  }
   const context = await session.transfer("none")
   const { requesterPays } = session.settings
   if (!recursive)
@@ -60,8 +71,16 @@ export async function remove(
       continue
     }
     let found = 0
-    await forEachConcurrent(objectsBelow(context, address, requesterPays), AT_ONCE, async (object) => {
+    const objects = objectsBelow(context, address, requesterPays, { reserved: true })
+    await forEachConcurrent(objects, AT_ONCE, async (object) => {
       found++
+      if (isReserved(object.key) && !reserved) {
+        session.output.notice(
+          `left ${objectUri(object)}: it is s3ep's own`,
+          "add --reserved to delete it too",
+        )
+        return
+      }
       await batch.run(objectUri(object), () => one(object))
     })
     if (found === 0) throw nothingThere(address)

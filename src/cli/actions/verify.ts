@@ -53,14 +53,19 @@ export async function verify(
   batch.finish(INTEGRITY_STATUS)
 }
 
-/** The objects of a tree: what lies below `photos` is not what merely begins with it, such as `photos-2`. */
+/** The objects of a tree, without what s3ep keeps for itself unless it is asked for: what lies below `photos` is not what merely begins with it, such as `photos-2`. */
 export async function* objectsBelow(
   context: TransferContext,
   { bucket, key }: ObjectAddress,
   requesterPays: boolean,
+  options: { readonly reserved?: boolean } = {},
 ): AsyncGenerator<ObjectAddress, void, undefined> {
   const prefix = isPrefix({ bucket, key }) ? key : `${key}/`
-  for await (const found of listObjects(context, bucket, prefix, { recursive: true, requesterPays })) {
+  for await (const found of listObjects(context, bucket, prefix, {
+    ...options,
+    recursive: true,
+    requesterPays,
+  })) {
     if (found.kind === "object") yield { bucket, key: found.key }
   }
 }

@@ -10,11 +10,12 @@ export function rmCommand(invoke: Invoke): Command {
     .summary("delete objects")
     .description(
       "Delete objects, or with -r everything under a prefix. In a bucket with versioning they become hidden and stay " +
-        "recoverable, unless --version-id names the version to destroy.",
+        "recoverable, unless --version-id names the version to destroy. Keyrings stay, unless --reserved is given.",
     )
     .usage("[options] s3://BUCKET/KEY…")
     .argument("<targets...>", "s3://BUCKET/KEY, or s3://BUCKET/PREFIX with -r")
     .option("-r, --recursive", "everything under the prefix")
+    .option("--reserved", "what s3ep keeps for itself too: keyrings, without which nothing can be read")
     .option("--bypass-governance", "delete in spite of a retention in GOVERNANCE mode")
   addVersionOption(command)
   addDryRun(command)

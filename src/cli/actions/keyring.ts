@@ -1,0 +1,154 @@
+import { UsageError } from "../../errors.ts"
+import { changeKeyring, newKeyring, openTrusted } from "../../keyring/admin.ts"
+import type { KeyringChange } from "../../keyring/change.ts"
+import { activeEpoch } from "../../keyring/keyring.ts"
+import type { OpenKeyring } from "../../keyring/open.ts"
+import { type KeyringPlace, keyringPlace, prefixUri } from "../../keyring/place.ts"
+import type { KeySet } from "../../keys/kek.ts"
+import type { TransferContext } from "../../transfer/context.ts"
+import { parseAddress } from "../address.ts"
+import type { ConfirmOptions } from "../confirm.ts"
+import { askYes } from "../prompt.ts"
+import type { Session } from "../session.ts"
+import { counted } from "../text.ts"
+import { settleChange } from "./keyring-change.ts"
+
+export interface AddOptions extends ConfirmOptions {
+  readonly name?: string
+}
+
+export interface RemoveOptions extends ConfirmOptions {
+  /** `--no-new-epoch` makes it false. */
+  readonly newEpoch?: boolean
+}
+
+export interface EpochOptions extends ConfirmOptions {
+  readonly retire?: string
+  readonly revoke?: string
+}
+
+const MIN_PREFIX_CHARACTERS = 4
+
+/** `keyring init`: the keys that would be written to become its recipients. */
+export async function initKeyring(session: Session, target: string, options: ConfirmOptions): Promise<void> {
+  const place = keyringPlace(parseAddress(target))
+  const context = await contextWith(session, await session.keys("both"))
+  const { requesterPays } = session.settings
+  const recipients = context.keys.writers.map((kek) => ({ kek }))
+  using change = await newKeyring(context, place, recipients, { requesterPays })
+  await settleChange(session, context, change, options)
+}
+
+/** `keyring add`. @param names - names or ids of keys at hand. */
+export async function addRecipients(
+  session: Session,
+  target: string,
+  names: readonly string[],
+  options: AddOptions,
+): Promise<void> {
+  const { name } = options
+  if (name !== undefined && names.length > 1) {
+    throw new UsageError("--name is for one recipient", { hint: "add them one after the other" })
+  }
+  const keys = await session.keys("both", { writeTo: names })
+  await changing(session, target, options, keys, async (change) => {
+    for (const kek of keys.writers) await change.add({ kek, name })
+  })
+}
+
+/** `keyring remove`. @param names - names or ids of recipients. */
+export async function removeRecipients(
+  session: Session,
+  target: string,
+  names: readonly string[],
+  options: RemoveOptions,
+): Promise<void> {
+  const { io, output, signal } = session
+  await changing(session, target, options, await session.keys("read"), async (change, before, place) => {
+    const { recipients, epochs } = before.keyring
+    const leaving = names.map((name) => pick(name, recipients, "recipient", ({ name }) => name))
+    for (const { kek } of leaving) change.remove(kek)
+    const who = leaving.map(({ name }) => name).join(", ")
+    output.notice(
+      `${who} may have kept the KEKs of ${counted(epochs.length, "epoch")}: what is encrypted to those stays readable to whoever can read the bucket and has them`,
+      "only --reencrypt of `s3ep rotate-key` takes that away, from those who have not read it yet",
+    )
+    const ask = options.newEpoch === undefined && io.stdin.isTTY && !options.yes && !options.dryRun
+    if (options.newEpoch ?? (ask && (await askYes("make a new epoch, which they do not get?", io, signal)))) {
+      await change.newEpoch()
+    } else {
+      output.notice(
+        `without a new epoch ${who} can also read what is put from now on, and write a keyring that passes for this one`,
+        `add --new-epoch, or run \`s3ep keyring epoch ${prefixUri(place)}\` afterwards`,
+      )
+    }
+  })
+}
+
+/** `keyring epoch`: a new one, or another state for an old one. */
+export async function changeEpoch(session: Session, target: string, options: EpochOptions): Promise<void> {
+  const { retire, revoke } = options
+  if (retire !== undefined && revoke !== undefined) {
+    throw new UsageError("--retire and --revoke are for one epoch each", { hint: "run it twice" })
+  }
+  const { output } = session
+  await changing(session, target, options, await session.keys("read"), async (change, before, place) => {
+    const { epochs } = before.keyring
+    const given = revoke ?? retire
+    const epoch = given === undefined ? activeEpoch(before.keyring) : pick(given, epochs, "epoch")
+    await change.move(epoch.kek, revoke === undefined ? "retired" : "revoked")
+    if (revoke === undefined) return
+    output.notice(
+      `objects that are wrapped to ${epoch.kek} open with --allow-revoked only`,
+      `\`s3ep rotate-key ${prefixUri(place)}\` moves them to the active epoch, before or after`,
+    )
+  })
+}
+
+/** Open the keyring of a target, change it in memory, show what that makes of it, and store it. */
+async function changing(
+  session: Session,
+  target: string,
+  options: ConfirmOptions,
+  keys: KeySet,
+  work: (change: KeyringChange, before: OpenKeyring, place: KeyringPlace) => Promise<void>,
+): Promise<void> {
+  const place = keyringPlace(parseAddress(target))
+  const context = await contextWith(session, keys)
+  const { requesterPays } = session.settings
+  using before = await openTrusted(context, place, { requesterPays })
+  using change = changeKeyring(context, before)
+  await work(change, before, place)
+  await settleChange(session, context, change, options)
+}
+
+export async function contextWith(session: Session, keys: KeySet): Promise<TransferContext> {
+  return { ...(await session.transfer("none")), keys }
+}
+
+// A name, an id, or the beginning of an id with or without its type; the first of these that fits at all.
+function pick<T extends { readonly kek: string }>(
+  given: string,
+  items: readonly T[],
+  what: string,
+  nameOf: (item: T) => string | null = () => null,
+): T {
+  const begins = ({ kek }: T) =>
+    given.length >= MIN_PREFIX_CHARACTERS &&
+    (kek.startsWith(given) || kek.slice(kek.indexOf(":") + 1).startsWith(given))
+  for (const fits of [(item: T) => nameOf(item) === given, ({ kek }: T) => kek === given, begins]) {
+    const [found, another] = items.filter(fits)
+    if (another) {
+      throw new UsageError(`${JSON.stringify(given)} is more than one ${what}`, {
+        hint: `use the whole id: ${items
+          .filter(fits)
+          .map(({ kek }) => kek)
+          .join(", ")}`,
+      })
+    }
+    if (found) return found
+  }
+  throw new UsageError(`${JSON.stringify(given)} is no ${what} of the keyring`, {
+    hint: `there are ${items.map((item) => nameOf(item) ?? item.kek).join(", ")}`,
+  })
+}
