@@ -2,8 +2,9 @@ import { join } from "node:path"
 import type { Resolved } from "../config/resolve.ts"
 import type { SettingName, Settings } from "../config/settings.ts"
 import type { RandomSource, SecretBytes } from "../crypto/secret.ts"
+import type { PublicKek } from "../keyring/change.ts"
 import type { KeyDirectory } from "../keys/directory.ts"
-import type { KeySet } from "../keys/kek.ts"
+import type { Kek, KeySet } from "../keys/kek.ts"
 import type { OpenKeys } from "../keys/keyset.ts"
 import type { KeySetRequest, KeySources } from "../keys/kind.ts"
 import type { Unlocker } from "../keys/unlock.ts"
@@ -129,6 +130,29 @@ export class Session implements Disposable {
       this.#keys = { opened: this.#openKeys(purpose), confirmed: confirms }
     }
     return this.#keys.opened
+  }
+
+  /** Public keys: one as text, or a file of them. Wiped at the end of the run. */
+  async recipients(given: string): Promise<readonly Kek[]> {
+    const [{ openRecipients }, { sources }] = await Promise.all([
+      import("../keys/given.ts"),
+      this.#keySources(),
+    ])
+    return (await openRecipients([given], sources)).map((kek) => this.#own(kek))
+  }
+
+  /** Makes KEKs of the public keys that a keyring holds. */
+  async publicKeks(): Promise<PublicKek> {
+    const [{ kekOf, parseKeys }, { sources }] = await Promise.all([
+      import("../keys/kinds.ts"),
+      this.#keySources(),
+    ])
+    return async (publicText, name) => {
+      const [material, ...others] = await parseKeys(publicText, { origin: `the public key of ${name}` })
+      for (const other of others) other[Symbol.dispose]()
+      if (!material) throw new RangeError("no key, and no error")
+      return kekOf(material, name, sources)
+    }
   }
 
   /** The keys directory, and what opening its keys takes. */

@@ -4,7 +4,7 @@ import { type RandomSource, SecretBytes } from "../crypto/secret.ts"
 import { IntegrityError, KeyMissingError, UsageError } from "../errors.ts"
 import { aesFingerprint } from "../keys/aes.ts"
 import type { Kek, Recipient } from "../keys/kek.ts"
-import { isRecipientName, MAX_EPOCHS, MAX_RECIPIENTS } from "./codec.ts"
+import { isRecipientName, MAX_EPOCHS, MAX_NAME_CHARACTERS, MAX_RECIPIENTS } from "./codec.ts"
 import {
   activeEpoch,
   EPOCH_STATES,
@@ -24,10 +24,8 @@ const ID_BYTES = 16
 export interface NewRecipient {
   /** What wraps to them; borrowed. */
   readonly kek: Kek
-  /** The KEK's own name if not given. */
+  /** As the KEK is called if not given. */
   readonly name?: string | undefined
-  /** The public key as text, where that is all it takes to wrap to them: later epochs are wrapped with it. */
-  readonly publicText?: string | undefined
 }
 
 /** Makes a KEK of a public key's text. @throws {KeyMissingError} if it is none. */
@@ -102,11 +100,11 @@ export class KeyringChange implements Disposable {
   }
 
   /**
-   * Wrap every epoch to one more recipient.
+   * Wrap every epoch to one more recipient. A public key of theirs is kept, so that anybody can wrap later epochs.
    *
    * @throws {UsageError} if they are one already, cannot be called that, or there are too many.
    */
-  async add({ kek, name = kek.name, publicText }: NewRecipient): Promise<void> {
+  async add({ kek, name = recipientName(kek.name) }: NewRecipient): Promise<void> {
     const { recipients, epochs } = this.#draft
     if (!isRecipientName(name)) {
       throw new UsageError(`${JSON.stringify(name)} cannot be the name of a recipient`, {
@@ -122,7 +120,8 @@ export class KeyringChange implements Disposable {
     }
     const wraps = await this.#wrapAll(kek)
     const id = wraps[0]?.kek ?? kek.id
-    const pub = publicText === undefined ? {} : { pub: base64url(utf8(publicText)) }
+    const publicText = await kek.publicText?.()
+    const pub = publicText ? { pub: base64url(utf8(publicText)) } : {}
     this.#draft = {
       ...this.#draft,
       recipients: [...recipients, { kek: id, name, ...pub }],
@@ -286,6 +285,12 @@ export class KeyringChange implements Disposable {
       }),
     }
   }
+}
+
+// What a KEK is called may be any text.
+function recipientName(name: string): string {
+  const plain = name.replace(/…/g, "...").replace(/[^\x21\x23-\x5b\x5d-\x7e]/g, "_")
+  return plain.slice(0, MAX_NAME_CHARACTERS)
 }
 
 function isoNow({ clock }: ChangeSources): string {

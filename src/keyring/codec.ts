@@ -14,7 +14,7 @@ import {
 export const MAX_KEYRING_BYTES = 8_388_608
 export const MAX_RECIPIENTS = 1000
 export const MAX_EPOCHS = 1000
-const MAX_NAME_CHARACTERS = 64
+export const MAX_NAME_CHARACTERS = 64
 const MAX_ID_CHARACTERS = 512
 const MAX_PUBLIC_CHARACTERS = 16_384
 const MAC_CHARACTERS = 43

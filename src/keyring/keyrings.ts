@@ -1,4 +1,4 @@
-import { DeniedError } from "../errors.ts"
+import { DeniedError, KeyMissingError } from "../errors.ts"
 import type { Kek, KeySet, Recipient } from "../keys/kek.ts"
 import type { ObjectAddress } from "../store/store.ts"
 import { trusted } from "./admin.ts"
@@ -136,7 +136,13 @@ export class Keyrings implements Disposable {
   async #writer(stored: StoredKeyring): Promise<Kek> {
     const { place, keyring } = stored
     const unseen = !this.#opened.has(keyringUri(place)) && (await this.#seen.get(place)) === null
-    const open = await this.#open(stored)
+    const open = await this.#open(stored).catch((error: unknown) => {
+      if (!(error instanceof KeyMissingError)) throw error
+      throw new KeyMissingError(error.message, {
+        cause: error,
+        hint: `${error.hint}; with --kek or --no-keyring it is encrypted to other keys instead`,
+      })
+    })
     if (unseen) {
       const names = keyring.recipients.map(({ name }) => name)
       const shown =

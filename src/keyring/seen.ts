@@ -4,7 +4,7 @@ import { dirname, join } from "node:path"
 import { hex, utf8 } from "../bytes.ts"
 import { sha256 } from "../crypto/kdf.ts"
 import { IntegrityError, LocalIoError } from "../errors.ts"
-import { EPOCH_STATES, type EpochState, type SealedKeyring } from "./keyring.ts"
+import { activeEpoch, EPOCH_STATES, type EpochState, type SealedKeyring } from "./keyring.ts"
 import { type KeyringPlace, keyringUri, prefixUri } from "./place.ts"
 
 /** What is remembered of a keyring that was opened here. Nothing of it is secret. */
@@ -14,7 +14,7 @@ export interface SeenKeyring extends KeyringPlace {
   readonly id: string
   readonly generation: number
   readonly mac: string
-  readonly recipients: readonly { readonly kek: string; readonly name: string }[]
+  readonly recipients: readonly { readonly kek: string; readonly alg: string; readonly name: string }[]
   readonly epochs: readonly { readonly kek: string; readonly state: EpochState }[]
   /** ISO 8601. */
   readonly seen: string
@@ -46,6 +46,7 @@ export class SeenKeyrings {
    */
   async remember({ bucket, prefix }: KeyringPlace, keyring: SealedKeyring, now: number): Promise<void> {
     const { id, generation, mac, recipients, epochs } = keyring
+    const { wraps } = activeEpoch(keyring)
     const seen: SeenKeyring = {
       v: 1,
       endpoint: this.#endpoint,
@@ -54,7 +55,7 @@ export class SeenKeyrings {
       id,
       generation,
       mac,
-      recipients: recipients.map(({ kek, name }) => ({ kek, name })),
+      recipients: recipients.map(({ kek, name }, at) => ({ kek, alg: wraps[at]?.alg ?? "", name })),
       epochs: epochs.map(({ kek, state }) => ({ kek, state })),
       seen: new Date(now).toISOString(),
     }
@@ -167,7 +168,7 @@ function isSeen(seen: SeenKeyring): boolean {
     v === 1 &&
     [endpoint, bucket, prefix, id, mac].every((text) => typeof text === "string") &&
     Number.isSafeInteger(generation) &&
-    recipients.every(({ kek, name }) => typeof kek === "string" && typeof name === "string") &&
+    recipients.every(({ kek, alg, name }) => [kek, alg, name].every((text) => typeof text === "string")) &&
     epochs.every(({ kek, state }) => typeof kek === "string" && EPOCH_STATES.includes(state))
   )
 }

@@ -39,6 +39,7 @@ export function ageKek(key: { recipient: string; identity?: string | undefined }
 class AgeKek implements Kek {
   readonly id: string
   readonly name: string
+  readonly #recipient: string
   readonly #encrypter = new Encrypter()
   #decrypter: Decrypter | undefined
   #disposed = false
@@ -46,6 +47,7 @@ class AgeKek implements Kek {
   constructor({ recipient, identity }: { recipient: string; identity?: string | undefined }, name: string) {
     this.id = ageFingerprint(recipient)
     this.name = name
+    this.#recipient = recipient
     this.#encrypter.addRecipient(recipient)
     if (identity !== undefined) {
       this.#decrypter = new Decrypter()
@@ -78,6 +80,10 @@ class AgeKek implements Kek {
       )
     }
     return new SecretBytes(plaintext.bytes.slice(0, DEK_BYTES))
+  }
+
+  async publicText(): Promise<string> {
+    return `${this.#recipient}\n`
   }
 
   [Symbol.dispose](): void {

@@ -55,6 +55,13 @@ export interface Kek extends Disposable {
    * @throws {KeyMissingError} if it cannot be read.
    */
   raw?(): Promise<RawKey | null>
+
+  /**
+   * What those get who are to write to this key, as text; null, or absent, where only the key itself would do.
+   *
+   * @throws {KeyMissingError} if it cannot be read.
+   */
+  publicText?(): Promise<string | null>
 }
 
 /** The KEKs at hand: all can read, some write. */

@@ -49,6 +49,10 @@ class KmsKek implements Kek {
     return alg === KMS_ALG && kek === this.id
   }
 
+  async publicText(): Promise<string> {
+    return `${this.#arn}\n`
+  }
+
   async wrap(dek: SecretBytes, context: Uint8Array): Promise<Recipient> {
     const { sdk, client } = await this.#connect()
     const answer = await this.#ask("wrap a DEK with", (abort) =>

@@ -95,6 +95,10 @@ class RsaKek implements Kek {
     return { type: "rsa", name, publicKey: this.#public, privateKey: this.#private ?? null }
   }
 
+  async publicText(): Promise<string> {
+    return String(this.#public.export({ type: "spki", format: "pem" }))
+  }
+
   [Symbol.dispose](): void {
     this.#disposed = true
     this.#private = undefined

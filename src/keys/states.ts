@@ -24,6 +24,7 @@ export function heldToState(kek: Kek, state: KekState, options: { allowRevoked: 
       })
     },
     raw: async () => (refused ? null : ((await kek.raw?.()) ?? null)),
+    publicText: async () => (await kek.publicText?.()) ?? null,
     [Symbol.dispose]: () => kek[Symbol.dispose](),
   }
 }

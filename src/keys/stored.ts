@@ -75,6 +75,13 @@ class StoredKek implements Kek {
     return (await (await this.#open()).raw?.()) ?? null
   }
 
+  async publicText(): Promise<string | null> {
+    const { publicLine } = this.#key
+    return publicLine === undefined
+      ? ((await (await this.#open()).publicText?.()) ?? null)
+      : `${publicLine}\n`
+  }
+
   [Symbol.dispose](): void {
     this.#disposed = true
     for (const opened of [this.#opened, this.#writer]) {

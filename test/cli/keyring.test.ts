@@ -1,4 +1,6 @@
+import { generateKeyPairSync } from "node:crypto"
 import { mkdir, writeFile } from "node:fs/promises"
+import { generateX25519Identity, identityToRecipient } from "age-encryption"
 import { describe, expect, test } from "vitest"
 import { base64 } from "../../src/bytes.ts"
 import { fromUserMetadata } from "../../src/envelope/metadata.ts"
@@ -112,6 +114,48 @@ describe("a change", () => {
     expect((await shown(site)).epochs.map(({ state }) => state)).toEqual(["retired", "revoked", "active"])
     const run = await site.run(["keyring", "epoch", PREFIX, "--retire", second?.kek ?? "", "--yes"])
     expect(run).toMatchObject({ status: 2, stderr: expect.stringContaining("is revoked already") })
+  })
+})
+
+describe("public keys", () => {
+  test("become recipients, and a later epoch is wrapped to them though nobody has their keys", async () => {
+    const site = await setUp()
+    await site.succeed(["keyring", "init", PREFIX, "--yes"])
+    const { privateKey, publicKey } = generateKeyPairSync("rsa", { modulusLength: 2048 })
+    const pem = { pkcs8: privateKey.export({ type: "pkcs8", format: "pem" }) }
+    await writeFile(site.home.path("ci.pem"), publicKey.export({ type: "spki", format: "pem" }))
+    await writeFile(site.home.path("ci.key"), pem.pkcs8, { mode: 0o600 })
+    const identity = await generateX25519Identity()
+    await writeFile(site.home.path("age.key"), `${identity}\n`, { mode: 0o600 })
+    const recipient = await identityToRecipient(identity)
+    const added = await site.succeed(["keyring", "add", PREFIX, "ci.pem", recipient, "--yes"])
+    expect(added.stdout).toMatch(/\+ recipient ci\.pem \(rsa:[\s\S]*\+ recipient age1\w+\.\.\. \(age:/)
+    await site.succeed(["keyring", "epoch", PREFIX, "--yes"])
+    await site.succeed(["put", "a.txt", `${PREFIX}a`])
+    for (const file of ["ci.key", "age.key"]) {
+      await using theirs = await openHome()
+      const options = { home: theirs, store: site.store, env: { S3EP_IDENTITY_FILE: site.home.path(file) } }
+      const run = await runCli(["get", `${PREFIX}a`, "-"], options)
+      expect(run).toMatchObject({ status: 0, stdout: "hello" })
+    }
+  })
+
+  test("alone cannot open a keyring, so nothing is put to it with them", async () => {
+    const site = await setUp()
+    const { publicKey } = generateKeyPairSync("rsa", { modulusLength: 2048 })
+    await writeFile(site.home.path("ci.pem"), publicKey.export({ type: "spki", format: "pem" }))
+    await site.succeed(["keyring", "init", PREFIX, "--yes"])
+    await site.succeed(["keyring", "add", PREFIX, "ci.pem", "--name", "ci", "--yes"])
+    await using job = await openHome()
+    await writeFile(job.path("a.txt"), "from the job")
+    const options = { home: job, store: site.store, env: { S3EP_RECIPIENTS: site.home.path("ci.pem") } }
+    const run = await runCli(["put", "a.txt", `${PREFIX}a`], options)
+    expect(run).toMatchObject({
+      status: 5,
+      stderr: expect.stringContaining("no key at hand is a recipient's"),
+    })
+    const argv = ["put", "a.txt", `${PREFIX}a`, "--recipient", site.home.path("ci.pem")]
+    expect(await runCli(argv, { ...options, env: {} })).toMatchObject({ status: 0 })
   })
 })
 
@@ -272,6 +316,7 @@ describe("epochs", () => {
     await site.succeed(["keyring", "epoch", PREFIX, "--revoke", first?.kek.slice(4, 12) ?? "", "--yes"])
     const run = await site.run(["get", `${PREFIX}old`, "-"])
     expect(run).toMatchObject({ status: 5, stdout: "", stderr: expect.stringContaining("--allow-revoked") })
+    expect((await site.succeed(["get", `${PREFIX}old`, "-", "--allow-revoked"])).stdout).toBe("hello")
     expect((await site.succeed(["get", `${PREFIX}new`, "-"])).stdout).toBe("hello")
   })
 })

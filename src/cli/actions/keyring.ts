@@ -1,10 +1,12 @@
-import { UsageError } from "../../errors.ts"
+import { existsSync } from "node:fs"
+import { resolve } from "node:path"
+import { KeyMissingError, UsageError } from "../../errors.ts"
 import { changeKeyring, newKeyring, openTrusted } from "../../keyring/admin.ts"
 import type { KeyringChange } from "../../keyring/change.ts"
 import { activeEpoch } from "../../keyring/keyring.ts"
 import type { OpenKeyring } from "../../keyring/open.ts"
 import { type KeyringPlace, keyringPlace, prefixUri } from "../../keyring/place.ts"
-import type { KeySet } from "../../keys/kek.ts"
+import type { Kek, KeySet } from "../../keys/kek.ts"
 import type { TransferContext } from "../../transfer/context.ts"
 import { parseAddress } from "../address.ts"
 import type { ConfirmOptions } from "../confirm.ts"
@@ -50,10 +52,24 @@ export async function addRecipients(
   if (name !== undefined && names.length > 1) {
     throw new UsageError("--name is for one recipient", { hint: "add them one after the other" })
   }
-  const keys = await session.keys("both", { writeTo: names })
-  await changing(session, target, options, keys, async (change) => {
-    for (const kek of keys.writers) await change.add({ kek, name })
+  const recipients: Kek[] = []
+  for (const given of names) recipients.push(...(await recipientsOf(session, given)))
+  await changing(session, target, options, async (change) => {
+    for (const kek of recipients) await change.add({ kek, name })
   })
+}
+
+/** A key at hand, by name or id; or public keys: themselves, or a file of them. */
+async function recipientsOf(session: Session, given: string): Promise<readonly Kek[]> {
+  const { isRecipientText } = await import("../../keys/given.ts")
+  if (isRecipientText(given)) return session.recipients(given)
+  try {
+    return (await session.keys("both", { writeTo: [given], recipientsAre: "passed over" })).writers
+  } catch (error) {
+    const path = resolve(session.io.cwd, given)
+    if (!(error instanceof KeyMissingError && existsSync(path))) throw error
+    return session.recipients(path)
+  }
 }
 
 /** `keyring remove`. @param names - names or ids of recipients. */
@@ -64,7 +80,7 @@ export async function removeRecipients(
   options: RemoveOptions,
 ): Promise<void> {
   const { io, output, signal } = session
-  await changing(session, target, options, await session.keys("read"), async (change, before, place) => {
+  await changing(session, target, options, async (change, before, place) => {
     const { recipients, epochs } = before.keyring
     const leaving = names.map((name) => pick(name, recipients, "recipient", ({ name }) => name))
     for (const { kek } of leaving) change.remove(kek)
@@ -92,7 +108,7 @@ export async function changeEpoch(session: Session, target: string, options: Epo
     throw new UsageError("--retire and --revoke are for one epoch each", { hint: "run it twice" })
   }
   const { output } = session
-  await changing(session, target, options, await session.keys("read"), async (change, before, place) => {
+  await changing(session, target, options, async (change, before, place) => {
     const { epochs } = before.keyring
     const given = revoke ?? retire
     const epoch = given === undefined ? activeEpoch(before.keyring) : pick(given, epochs, "epoch")
@@ -110,14 +126,13 @@ async function changing(
   session: Session,
   target: string,
   options: ConfirmOptions,
-  keys: KeySet,
   work: (change: KeyringChange, before: OpenKeyring, place: KeyringPlace) => Promise<void>,
 ): Promise<void> {
   const place = keyringPlace(parseAddress(target))
-  const context = await contextWith(session, keys)
+  const context = await contextWith(session, await session.keys("read"))
   const { requesterPays } = session.settings
   using before = await openTrusted(context, place, { requesterPays })
-  using change = changeKeyring(context, before)
+  using change = changeKeyring(context, before, await session.publicKeks())
   await work(change, before, place)
   await settleChange(session, context, change, options)
 }
