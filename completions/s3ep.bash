@@ -20,6 +20,13 @@ _s3ep_subcommand() {
     ' keys generate' | \
     ' keys list' | \
     ' keys show' | \
+    ' keys import' | \
+    ' keys export' | \
+    ' keys recipients' | \
+    ' keys retire' | \
+    ' keys revoke' | \
+    ' keys activate' | \
+    ' keys remove' | \
     ' keyring' | \
     ' keyring init' | \
     ' keyring show' | \
@@ -67,6 +74,7 @@ _s3ep_value_of() {
     ' rm'' --version-id') reply='@nothing' ;;
     ' verify'' --version-id' | ' verify'' --concurrency') reply='@nothing' ;;
     ' verify'' --sse-c-key-file') reply='@file' ;;
+    ' keys generate'' --kind') reply='aes rsa age age-pq' ;;
     ' keyring add'' --name') reply='@nothing' ;;
     ' keyring epoch'' --retire' | ' keyring epoch'' --revoke') reply='@nothing' ;;
     *) return 1 ;;
@@ -148,11 +156,11 @@ _s3ep_offer_of() {
       ;;
     ' keys')
       options='-h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
-      subcommands='generate list show'
+      subcommands='generate list show import export recipients retire revoke activate remove'
       arguments='@nothing'
       ;;
     ' keys generate')
-      options='-h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      options='--kind --keychain --protect -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
       subcommands=''
       arguments='@nothing'
       ;;
@@ -163,6 +171,41 @@ _s3ep_offer_of() {
       ;;
     ' keys show')
       options='-h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      subcommands=''
+      arguments='@nothing'
+      ;;
+    ' keys import')
+      options='--paper --keychain --protect -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      subcommands=''
+      arguments='@file'
+      ;;
+    ' keys export')
+      options='--reveal --paper --public -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      subcommands=''
+      arguments='@nothing'
+      ;;
+    ' keys recipients')
+      options='-h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      subcommands=''
+      arguments='@nothing'
+      ;;
+    ' keys retire')
+      options='-n --dry-run -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      subcommands=''
+      arguments='@nothing'
+      ;;
+    ' keys revoke')
+      options='-n --dry-run -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      subcommands=''
+      arguments='@nothing'
+      ;;
+    ' keys activate')
+      options='-n --dry-run -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      subcommands=''
+      arguments='@nothing'
+      ;;
+    ' keys remove')
+      options='--force -n --dry-run -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
       subcommands=''
       arguments='@nothing'
       ;;

@@ -12,12 +12,12 @@ function __s3ep_place
             continue
         end
         switch $token
-            case --profile --config --endpoint --region --service --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --color --expected-size --include --exclude --symlinks --part-size --chunk-size --concurrency --checksum --if-none-match --storage-class --sse-c-key-file --content-type --cache-control --content-disposition --content-encoding --content-language --metadata --tag --acl --sse --sse-kms-key-id --object-lock-mode --object-lock-retain-until --range --version-id --older-than --name --retire --revoke
+            case --profile --config --endpoint --region --service --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --color --expected-size --include --exclude --symlinks --part-size --chunk-size --concurrency --checksum --if-none-match --storage-class --sse-c-key-file --content-type --cache-control --content-disposition --content-encoding --content-language --metadata --tag --acl --sse --sse-kms-key-id --object-lock-mode --object-lock-retain-until --range --version-id --older-than --kind --name --retire --revoke
                 set pending yes
             case '-*'
                 continue
             case '*'
-                if test $arguments -eq 0; and contains -- (string join ' ' $path $token) 'put' 'get' 'mp-upload' 'mp-upload list' 'mp-upload resume' 'mp-upload abort' 'mp-upload clean' 'ls' 'stat' 'rm' 'verify' 'encrypt' 'decrypt' 'keys' 'keys generate' 'keys list' 'keys show' 'keyring' 'keyring init' 'keyring show' 'keyring add' 'keyring remove' 'keyring epoch' 'keyring trust' 'config' 'config explain' 'config path' 'config check' 'completion' 'help'
+                if test $arguments -eq 0; and contains -- (string join ' ' $path $token) 'put' 'get' 'mp-upload' 'mp-upload list' 'mp-upload resume' 'mp-upload abort' 'mp-upload clean' 'ls' 'stat' 'rm' 'verify' 'encrypt' 'decrypt' 'keys' 'keys generate' 'keys list' 'keys show' 'keys import' 'keys export' 'keys recipients' 'keys retire' 'keys revoke' 'keys activate' 'keys remove' 'keyring' 'keyring init' 'keyring show' 'keyring add' 'keyring remove' 'keyring epoch' 'keyring trust' 'config' 'config explain' 'config path' 'config check' 'completion' 'help'
                     set -a path $token
                 else
                     set arguments (math $arguments + 1)
@@ -77,7 +77,7 @@ complete -c s3ep -n '__s3ep_first \'\'' -a rm -d 'delete objects'
 complete -c s3ep -n '__s3ep_first \'\'' -a verify -d 'read objects and check every byte, writing nothing'
 complete -c s3ep -n '__s3ep_first \'\'' -a encrypt -d 'encrypt a local file or pipe'
 complete -c s3ep -n '__s3ep_first \'\'' -a decrypt -d 'verify and decrypt a local file or pipe'
-complete -c s3ep -n '__s3ep_first \'\'' -a keys -d 'make and list the keys of this machine'
+complete -c s3ep -n '__s3ep_first \'\'' -a keys -d 'make, list, copy and retire the keys of this machine'
 complete -c s3ep -n '__s3ep_first \'\'' -a keyring -d 'keep the keys of a prefix in the bucket, for several readers'
 complete -c s3ep -n '__s3ep_first \'\'' -a config -d 'see what settings apply and where they come from'
 complete -c s3ep -n '__s3ep_first \'\'' -a completion -d 'print a completion script for a shell'
@@ -201,12 +201,41 @@ complete -c s3ep -n '__s3ep_at \'decrypt\'' -s n -l dry-run -d 'say what would b
 complete -c s3ep -n '__s3ep_at \'decrypt\'' -s h -l help -d 'print help'
 complete -c s3ep -n '__s3ep_at \'decrypt\'' -F
 complete -c s3ep -n '__s3ep_at \'keys\'' -s h -l help -d 'print help'
-complete -c s3ep -n '__s3ep_first \'keys\'' -a generate -d 'make a new random KEK and keep it in the keys directory, readable by you alone'
-complete -c s3ep -n '__s3ep_first \'keys\'' -a list -d 'list the KEKs at hand, with their ids'
-complete -c s3ep -n '__s3ep_first \'keys\'' -a show -d 'describe one KEK'
+complete -c s3ep -n '__s3ep_first \'keys\'' -a generate -d 'make a new random key'
+complete -c s3ep -n '__s3ep_first \'keys\'' -a list -d 'list the keys at hand, with their ids and states'
+complete -c s3ep -n '__s3ep_first \'keys\'' -a show -d 'describe one key'
+complete -c s3ep -n '__s3ep_first \'keys\'' -a import -d 'keep a key that comes from elsewhere'
+complete -c s3ep -n '__s3ep_first \'keys\'' -a export -d 'copy a key out of its place'
+complete -c s3ep -n '__s3ep_first \'keys\'' -a recipients -d 'print the public parts of keys, which others write to with --recipient and cannot read with'
+complete -c s3ep -n '__s3ep_first \'keys\'' -a retire -d 'write nothing new to a key'
+complete -c s3ep -n '__s3ep_first \'keys\'' -a revoke -d 'use a key for nothing any more'
+complete -c s3ep -n '__s3ep_first \'keys\'' -a activate -d 'take back that a key was retired or revoked'
+complete -c s3ep -n '__s3ep_first \'keys\'' -a remove -d 'remove a key from its place, for good'
+complete -c s3ep -n '__s3ep_at \'keys generate\'' -l kind -r -f -a 'aes rsa age age-pq' -d 'aes: one secret writes and reads; age, age-pq (post-quantum) and rsa: a public part writes, a secret one reads'
+complete -c s3ep -n '__s3ep_at \'keys generate\'' -l keychain -d 'keep it in the keychain of the system'
+complete -c s3ep -n '__s3ep_at \'keys generate\'' -l protect -d 'keep it under a passphrase, which is asked for, or comes from --key-passphrase-file'
 complete -c s3ep -n '__s3ep_at \'keys generate\'' -s h -l help -d 'print help'
 complete -c s3ep -n '__s3ep_at \'keys list\'' -s h -l help -d 'print help'
 complete -c s3ep -n '__s3ep_at \'keys show\'' -s h -l help -d 'print help'
+complete -c s3ep -n '__s3ep_at \'keys import\'' -l paper -d 'ask for the lines of a recovery sheet on the terminal'
+complete -c s3ep -n '__s3ep_at \'keys import\'' -l keychain -d 'keep it in the keychain of the system'
+complete -c s3ep -n '__s3ep_at \'keys import\'' -l protect -d 'keep it under a passphrase, which is asked for, or comes from --key-passphrase-file'
+complete -c s3ep -n '__s3ep_at \'keys import\'' -s h -l help -d 'print help'
+complete -c s3ep -n '__s3ep_at \'keys import\'' -F
+complete -c s3ep -n '__s3ep_at \'keys export\'' -l reveal -d 'really: the secret key leaves its place'
+complete -c s3ep -n '__s3ep_at \'keys export\'' -l paper -d 'a recovery sheet to print, with the key as text and as a QR code (HTML)'
+complete -c s3ep -n '__s3ep_at \'keys export\'' -l public -d 'only what may be handed out'
+complete -c s3ep -n '__s3ep_at \'keys export\'' -s h -l help -d 'print help'
+complete -c s3ep -n '__s3ep_at \'keys recipients\'' -s h -l help -d 'print help'
+complete -c s3ep -n '__s3ep_at \'keys retire\'' -s n -l dry-run -d 'say what would be done, and do nothing'
+complete -c s3ep -n '__s3ep_at \'keys retire\'' -s h -l help -d 'print help'
+complete -c s3ep -n '__s3ep_at \'keys revoke\'' -s n -l dry-run -d 'say what would be done, and do nothing'
+complete -c s3ep -n '__s3ep_at \'keys revoke\'' -s h -l help -d 'print help'
+complete -c s3ep -n '__s3ep_at \'keys activate\'' -s n -l dry-run -d 'say what would be done, and do nothing'
+complete -c s3ep -n '__s3ep_at \'keys activate\'' -s h -l help -d 'print help'
+complete -c s3ep -n '__s3ep_at \'keys remove\'' -l force -d 'even if it is the only one known for something'
+complete -c s3ep -n '__s3ep_at \'keys remove\'' -s n -l dry-run -d 'say what would be done, and do nothing'
+complete -c s3ep -n '__s3ep_at \'keys remove\'' -s h -l help -d 'print help'
 complete -c s3ep -n '__s3ep_at \'keyring\'' -s h -l help -d 'print help'
 complete -c s3ep -n '__s3ep_first \'keyring\'' -a init -d 'make the keyring of a prefix, or of a whole bucket'
 complete -c s3ep -n '__s3ep_first \'keyring\'' -a show -d 'show the keyring that is responsible for a prefix'

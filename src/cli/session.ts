@@ -5,7 +5,7 @@ import type { RandomSource, SecretBytes } from "../crypto/secret.ts"
 import type { PublicKek } from "../keyring/change.ts"
 import type { KeyDirectory } from "../keys/directory.ts"
 import type { Kek, KeySet } from "../keys/kek.ts"
-import type { OpenKeys } from "../keys/keyset.ts"
+import type { OpenKeys, WriterChoice } from "../keys/keyset.ts"
 import type { KeySetRequest, KeySources } from "../keys/kind.ts"
 import type { Unlocker } from "../keys/unlock.ts"
 import type { CustomerKey, ObjectAddress, ObjectStore } from "../store/store.ts"
@@ -117,9 +117,13 @@ export class Session implements Disposable {
     options: Pick<KeySetRequest, "writeTo" | "recipientsAre" | "writersMayBeMissing"> = {},
   ): Promise<KeySet> {
     const [{ keySetOf }, keys] = await Promise.all([import("../keys/keyset.ts"), this.keysAtHand(purpose)])
+    return keySetOf(keys, { ...this.writerChoice(), ...options, purpose })
+  }
+
+  /** Which keys the settings say to write to. */
+  writerChoice(): WriterChoice {
     const { kek, defaultKek } = this.settings
-    const choice = { writeTo: kek ?? this.#keyOfOption(), defaultKek, recipientsAre: this.#recipientsAre() }
-    return keySetOf(keys, { ...choice, ...options, purpose })
+    return { writeTo: kek ?? this.#keyOfOption(), defaultKek, recipientsAre: this.#recipientsAre() }
   }
 
   /** All keys there are, opened once in a run: a descriptor can be read once, and nobody likes to be asked twice. */
@@ -219,7 +223,7 @@ export class Session implements Disposable {
   async #keySources(): Promise<{ sources: KeySources; unlocker: Unlocker }> {
     const { settings, io, signal } = this
     const { Unlocker } = await import("../keys/unlock.ts")
-    const prompt = io.stdin.isTTY ? (question: string) => this.#ask(question) : undefined
+    const prompt = io.stdin.isTTY ? (question: string) => this.ask(question) : undefined
     this.#unlocker ??= this.#own(
       new Unlocker(
         {
@@ -263,7 +267,8 @@ export class Session implements Disposable {
     return names.length === 1 ? names : undefined
   }
 
-  async #ask(question: string): Promise<SecretBytes> {
+  /** Ask a person for a secret, without echo. */
+  async ask(question: string): Promise<SecretBytes> {
     const { askSecret } = await import("./prompt.ts")
     return askSecret(question, this.io, this.signal)
   }

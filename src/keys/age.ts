@@ -40,6 +40,7 @@ class AgeKek implements Kek {
   readonly id: string
   readonly name: string
   readonly #recipient: string
+  readonly writesOnly: boolean
   readonly #encrypter = new Encrypter()
   #decrypter: Decrypter | undefined
   #disposed = false
@@ -48,6 +49,7 @@ class AgeKek implements Kek {
     this.id = ageFingerprint(recipient)
     this.name = name
     this.#recipient = recipient
+    this.writesOnly = identity === undefined
     this.#encrypter.addRecipient(recipient)
     if (identity !== undefined) {
       this.#decrypter = new Decrypter()

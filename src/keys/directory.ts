@@ -26,6 +26,8 @@ export interface NamedKey {
   readonly path: string
   readonly state: KekState
   readonly place: KeyPlace
+  /** It is a public key: what it wraps is for others to open. */
+  readonly writesOnly: boolean
   /** What may be handed out of it, where the file says. */
   readonly publicLine: string | undefined
 }
@@ -104,6 +106,17 @@ export class KeyDirectory {
   }
 
   /**
+   * Say early what `add` would say: nobody should be asked for a passphrase for nothing.
+   *
+   * @throws {UsageError} if no key can have that name.
+   * @throws {PreconditionError} if there is one of that name.
+   */
+  async refuseTaken(name: string): Promise<void> {
+    checkName(name)
+    if ((await this.#names()).includes(name)) throw existsAlready(name, this.#pathOf(name))
+  }
+
+  /**
    * Store a 256-bit key, in a file only its owner may read. Never replaces one.
    *
    * @param key - 32 bytes, borrowed.
@@ -132,14 +145,15 @@ export class KeyDirectory {
     using protection = passphrase ?? new SecretBytes(new Uint8Array(0))
     checkName(name)
     const { id } = material
+    await this.refuseTaken(name)
     const path = this.#pathOf(name)
-    if ((await this.#names()).includes(name)) throw existsAlready(name, path)
     // What is no secret needs no protection.
     const facts = {
       id,
       created,
       state,
       place: material.secret ? place : "file",
+      writesOnly: !material.reads,
       publicLine: publicLine(material),
     }
     const account = accountOf(name, id)
@@ -240,7 +254,7 @@ export class KeyDirectory {
       return { name, path, ...facts, id: facts.id }
     }
     using material = await this.#open(name, facts, content.bytes, {})
-    return { name, path, ...facts, id: material.id }
+    return { name, path, ...facts, id: material.id, writesOnly: !material.reads }
   }
 
   async #open(name: string, facts: KeyFacts, content: Uint8Array, access: KeyAccess): Promise<KeyMaterial> {

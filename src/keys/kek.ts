@@ -23,6 +23,8 @@ export interface Kek extends Disposable {
   readonly name: string
   /** Unwrapping takes noticeable time, or asks someone: tried after the others. */
   readonly slow?: boolean
+  /** It is a public key: what it wraps is for others to open. */
+  readonly writesOnly?: boolean
   /** `active` if it does not say. */
   readonly state?: KekState
 

@@ -11,6 +11,8 @@ export interface KeyFacts {
   readonly created: Date | undefined
   readonly state: KekState
   readonly place: KeyPlace
+  /** It is a public key. */
+  readonly writesOnly: boolean
   /** What may be handed out of it, if it is one line: it writes without opening the secret. */
   readonly publicLine: string | undefined
 }
@@ -23,6 +25,7 @@ const STATES: readonly KekState[] = ["retired", "revoked"]
 const ID = /^[a-z]+:[\x21-\x7e]+$/
 const CREATED = "created "
 const PUBLIC = "public "
+const WRITES_ONLY = "writes only"
 
 /**
  * A key file: comments that say what it is, then the key.
@@ -38,12 +41,13 @@ const PUBLIC = "public "
  * @param body - whole lines; borrowed.
  */
 export function encodeKeyFile(name: string, facts: KeyFacts & { readonly id: string }, body: Uint8Array) {
-  const { id, created, state, place, publicLine } = facts
+  const { id, created, state, place, writesOnly, publicLine } = facts
   const comments = [
     `s3ep key ${name}`,
     id,
     ...(created ? [`${CREATED}${created.toISOString()}`] : []),
     ...(publicLine === undefined ? [] : [`${PUBLIC}${publicLine}`]),
+    ...(writesOnly ? [WRITES_ONLY] : []),
     ...STATES.filter((named) => named === state),
     ...PLACES.flatMap(([named, comment]) => (named === place ? [comment] : [])),
   ]
@@ -61,6 +65,7 @@ export function readKeyFacts(content: Uint8Array): KeyFacts {
     // Both: the stricter one.
     state: STATES.findLast((state) => comments.includes(state)) ?? "active",
     place: PLACES.find(([, comment]) => comments.includes(comment))?.[0] ?? "file",
+    writesOnly: comments.includes(WRITES_ONLY),
     publicLine: comments.find((comment) => comment.startsWith(PUBLIC))?.slice(PUBLIC.length),
   }
 }

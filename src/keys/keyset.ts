@@ -1,4 +1,5 @@
 import { KeyMissingError, UsageError } from "../errors.ts"
+import { distinct, namesOf, pick } from "./choose.ts"
 import type { KeyDirectory } from "./directory.ts"
 import { openIdentities, openRecipients } from "./given.ts"
 import type { Kek, KekState, KeySet } from "./kek.ts"
@@ -10,7 +11,6 @@ import { brokenKek, storedKek } from "./stored.ts"
 export type { KeySetRequest, KeySources } from "./kind.ts"
 
 const DEFAULT_NAME = "default"
-const MIN_PREFIX_CHARACTERS = 4
 
 /** The KEKs at hand, before it is decided which of them write. */
 export interface OpenKeys extends Disposable {
@@ -190,43 +190,4 @@ function find(name: string, keks: readonly Kek[]): Kek {
   throw new KeyMissingError(`there is no key ${JSON.stringify(name)}`, {
     hint: keks.length === 0 ? "make one with `s3ep keys generate`" : `the keys at hand are ${namesOf(keks)}`,
   })
-}
-
-// A name, an id, or the beginning of an id with or without its type; the first of these that fits at all.
-function pick(name: string, keks: readonly Kek[]): Kek | undefined {
-  const prefix = name.slice(name.indexOf(":") + 1)
-  const ways: ((kek: Kek) => boolean)[] = [
-    (kek) => kek.name === name,
-    (kek) => kek.id === name || fingerprintOf(kek) === name,
-    (kek) =>
-      prefix.length >= MIN_PREFIX_CHARACTERS &&
-      (name.includes(":") ? kek.id : fingerprintOf(kek)).startsWith(name),
-  ]
-  for (const fits of ways) {
-    const [kek, another] = distinct(keks.filter(fits))
-    if (another) {
-      throw new UsageError(`several keys are called ${JSON.stringify(name)}`, {
-        hint: `use the whole id: ${keks
-          .filter(fits)
-          .map((kek) => kek.id)
-          .join(", ")}`,
-      })
-    }
-    if (kek) return kek
-  }
-  return undefined
-}
-
-function distinct(keks: readonly Kek[]): Kek[] {
-  const byId = new Map<string, Kek>()
-  for (const kek of keks) if (!byId.has(kek.id)) byId.set(kek.id, kek)
-  return [...byId.values()]
-}
-
-function fingerprintOf({ id }: Kek): string {
-  return id.slice(id.indexOf(":") + 1)
-}
-
-function namesOf(keks: readonly Kek[]): string {
-  return keks.map((kek) => kek.name).join(", ")
 }

@@ -1,4 +1,4 @@
-import type { SecretBytes } from "../crypto/secret.ts"
+import type { RandomSource, SecretBytes } from "../crypto/secret.ts"
 import { KeyMissingError } from "../errors.ts"
 import { aesKind } from "./aes-kind.ts"
 import { ageKind } from "./age-kind.ts"
@@ -21,6 +21,11 @@ export function kindOf(id: string): KekKind | undefined {
 
 /** The kinds whose keys are kept. */
 export const WRITTEN_KINDS: readonly WrittenKind[] = KEK_KINDS.flatMap(({ written }) => written ?? [])
+
+/** What makes a new key of each kind that is made here, by the word `keys generate --kind` takes. */
+export function generators(): ReadonlyMap<string, (random: RandomSource) => Promise<KeyMaterial>> {
+  return new Map(WRITTEN_KINDS.flatMap(({ generate }) => Object.entries(generate)))
+}
 
 /**
  * The keys that a text holds, of whatever kind.

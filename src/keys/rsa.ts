@@ -55,6 +55,7 @@ export function rsaKek(key: KeyObject, name: string): Kek {
 class RsaKek implements Kek {
   readonly id: string
   readonly name: string
+  readonly writesOnly: boolean
   readonly #public: KeyObject
   #private: KeyObject | undefined
   #disposed = false
@@ -62,6 +63,7 @@ class RsaKek implements Kek {
   constructor(key: KeyObject, name: string) {
     this.id = rsaFingerprint(key)
     this.name = name
+    this.writesOnly = key.type !== "private"
     this.#public = publicOf(key)
     this.#private = key.type === "private" ? key : undefined
   }

@@ -80,6 +80,29 @@ export async function readSecretDescriptor(descriptor: number, what = "key"): Pr
   return await drain(createReadStream("", { fd: descriptor, autoClose }), origin)
 }
 
+/**
+ * Read a secret from a stream, to its end.
+ *
+ * @param origin - what it is, to stand in errors.
+ * @throws {KeyMissingError} if it cannot be read, or holds more than 64 KiB.
+ * @throws the signal's reason if it is aborted.
+ */
+export async function readSecretStream(
+  stream: Readable,
+  origin: string,
+  signal: AbortSignal,
+): Promise<SecretBytes> {
+  signal.throwIfAborted()
+  const stop = () => void stream.destroy()
+  signal.addEventListener("abort", stop, { once: true })
+  try {
+    return await drain(stream, origin)
+  } finally {
+    signal.removeEventListener("abort", stop)
+    signal.throwIfAborted()
+  }
+}
+
 async function openPrivate(path: string, what: string): Promise<Readable> {
   let file: Awaited<ReturnType<typeof open>> | undefined
   try {

@@ -13,6 +13,7 @@ export function heldToState(kek: Kek, state: KekState, options: { allowRevoked: 
   return {
     id: kek.id,
     name: kek.name,
+    writesOnly: kek.writesOnly ?? false,
     state,
     slow: refused || kek.slow === true,
     matches: (recipient) => kek.matches(recipient),

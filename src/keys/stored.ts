@@ -38,6 +38,7 @@ class StoredKek implements Kek {
   readonly id: string
   readonly name: string
   readonly slow: boolean
+  readonly writesOnly: boolean
   readonly state: KekState
   readonly #directory: KeyDirectory
   readonly #key: NamedKey
@@ -50,6 +51,7 @@ class StoredKek implements Kek {
     this.id = key.id
     this.name = key.name
     this.state = key.state
+    this.writesOnly = key.writesOnly
     this.slow = key.place !== "file" || kindOf(key.id)?.slow === true
     this.#directory = directory
     this.#key = key

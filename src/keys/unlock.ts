@@ -1,3 +1,4 @@
+import { equalSecret } from "../bytes.ts"
 import { SecretBytes } from "../crypto/secret.ts"
 import { KeyMissingError } from "../errors.ts"
 import type { KeySources, Unlock } from "./kind.ts"
@@ -41,10 +42,20 @@ export class Unlocker implements Disposable {
     })
   }
 
-  /** Whether a passphrase is configured, so that none is asked for. */
-  get isConfigured(): boolean {
-    const { file, command, descriptor } = this.#request
-    return file !== undefined || command !== undefined || descriptor !== undefined
+  /**
+   * A passphrase for a key that is to be protected from now on: asked for twice where it is asked for.
+   *
+   * @throws {KeyMissingError} if there is none, it is empty, or the two are not the same.
+   */
+  async choose(what: string): Promise<SecretBytes> {
+    const passphrase = await this.unlock(what)
+    if (passphrase.length === 0) throw new KeyMissingError("the passphrase is empty")
+    const { prompt } = this.#sources
+    if ((await this.#configured) || !prompt) return passphrase
+    using repeated = await prompt("the same again: ")
+    if (equalSecret(passphrase.bytes, repeated.bytes)) return passphrase
+    passphrase[Symbol.dispose]()
+    throw new KeyMissingError("the two passphrases are not the same")
   }
 
   [Symbol.dispose](): void {

@@ -163,7 +163,8 @@ async function describeRemote(
   return { id: uploadId, address, uploadId, lastActive, local: null, remote: { bytes, parts, initiated } }
 }
 
-async function journalNames(stateDirectory: string): Promise<string[]> {
+/** The files of the journals of uploads, by id. */
+export async function journalNames(stateDirectory: string): Promise<string[]> {
   try {
     const names = await readdir(uploadsDirectory(stateDirectory))
     return names.filter((name) => /^[0-9a-f]{16}\.jsonl$/.test(name)).sort()

@@ -77,7 +77,7 @@ describe.each(shells)("%s", (_, isInstalled, offer) => {
     ["s3ep completion ", ["bash", "fish", "zsh"]],
     ["s3ep completion bash --col", ["--color"]],
     ["s3ep --color n", ["never"]],
-    ["s3ep keys ", ["generate", "list", "show"]],
+    ["s3ep keys re", ["recipients", "remove", "retire", "revoke"]],
     ["s3ep keys generate sh", []],
     ["s3ep put one", ["one file.txt", "one.txt"]],
     ["s3ep put --kek-file one.", ["one.txt"]],

@@ -41,6 +41,7 @@ test("a key stored is read, listed without its bytes, and only its owner's", asy
     path: pathOf("work-2026.a"),
     state: "active",
     place: "file",
+    writesOnly: false,
   })
   expect(await directory.list()).toEqual([stored])
   expect((await directory.read("work-2026.a"))?.text.bytes).toEqual(utf8(`${base64(key.bytes)}\n`))
@@ -86,6 +87,7 @@ test("a key put there by hand needs no comments", async () => {
     path: pathOf("hand-made"),
     state: "active",
     place: "file",
+    writesOnly: false,
   })
 })
 
