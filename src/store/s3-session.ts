@@ -29,6 +29,8 @@ export interface S3StoreOptions {
   readonly onNotice: (message: string, hint?: string) => void
   readonly userAgent?: string | undefined
   readonly now?: (() => number) | undefined
+  /** Milliseconds until a connection that does not come about, or one that is silent, is given up. */
+  readonly timeouts?: { readonly connectMs?: number; readonly silenceMs?: number } | undefined
 }
 
 export interface HttpOptions {
@@ -165,8 +167,8 @@ export class S3Session {
     this.#handler ??= new NodeHttpHandler({
       httpAgent: new HttpAgent(agent),
       httpsAgent: new HttpsAgent(agent),
-      connectionTimeout: CONNECT_MS,
-      socketTimeout: SILENCE_MS,
+      connectionTimeout: this.options.timeouts?.connectMs ?? CONNECT_MS,
+      socketTimeout: this.options.timeouts?.silenceMs ?? SILENCE_MS,
     })
     return this.#handler
   }

@@ -21,6 +21,7 @@ import {
 import { listParts } from "./s3-list.ts"
 import { confirmLock } from "./s3-lock.ts"
 import { etagOf, storedOf } from "./s3-outputs.ts"
+import { garbled } from "./s3-pages.ts"
 import { payload } from "./s3-payload.ts"
 import { headObject } from "./s3-read.ts"
 import type { Sending } from "./s3-session.ts"
@@ -68,6 +69,7 @@ export async function createUpload(
     ),
   )
   const uploadId = output.UploadId ?? ""
+  if (uploadId === "") throw garbled(action, "the answer names no upload")
   // A service that keeps the parts' checksums says so here, and only then may Complete carry them.
   if (choice !== "none" && !wholeChecksum) {
     await context.dialect.learn("part-checksums", output.ChecksumAlgorithm !== undefined)

@@ -11,9 +11,12 @@ export interface OwnUpload {
   readonly sentAt: number
 }
 
-/** Whether a request to create an upload that failed like this may have made one all the same. */
+/**
+ * Whether a request to create an upload that failed like this may have made one all the same: who asks for patience
+ * may be something on the way that did not wait for the service.
+ */
 export function mayHaveActed(error: unknown): boolean {
-  if (error instanceof UnavailableError) return ["network", "server", "garbled"].includes(error.transient)
+  if (error instanceof UnavailableError) return error.transient !== "credentials"
   return !(error instanceof S3epError)
 }
 

@@ -189,9 +189,8 @@ export function reconcile(
       continue
     }
     // UploadPart had succeeded, and we died before that was noted.
-    const [attempt, ...others] = journal.attempts.get(partNumber) ?? []
-    if (!attempt || others.length > 0 || part.bytes !== bytesOf(partNumber)) continue
-    if (!isAttempt(part, attempt, journal.resumed)) continue
+    const attempt = attemptOf(part, journal.attempts.get(partNumber) ?? [], journal.resumed)
+    if (!attempt || part.bytes !== bytesOf(partNumber)) continue
     const { salt, seal } = attempt
     const { bytes, etag, checksum } = part
     const found = { part: partNumber, salt, bytes, etag, checksum, seal }
@@ -201,8 +200,20 @@ export function reconcile(
   return { done, adopted }
 }
 
-function isAttempt({ checksum }: ListedPart, { crc32 }: AttemptLine, resumed: boolean): boolean {
-  if (checksum?.kind === "crc32" && crc32 !== undefined) return checksum.value === base64(u32be(crc32))
+/** Which attempt the store's part is, if that is certain. */
+function attemptOf(
+  { checksum }: ListedPart,
+  attempts: readonly AttemptLine[],
+  resumed: boolean,
+): AttemptLine | undefined {
+  const [first, ...others] = attempts
+  if (checksum?.kind === "crc32") {
+    const same = attempts.filter(
+      ({ crc32 }) => crc32 !== undefined && checksum.value === base64(u32be(crc32)),
+    )
+    if (same[0]) return same.length === 1 ? same[0] : undefined
+    if (first?.crc32 !== undefined) return undefined
+  }
   // Without a checksum, the first run's only attempt is known to be the only one there was.
-  return !resumed
+  return others.length === 0 && !resumed ? first : undefined
 }

@@ -29,11 +29,12 @@ export interface Site extends AsyncDisposable {
 /** The server named by `S3EP_TEST_ENDPOINT` and its companions, or an embedded one; with a new bucket. */
 export async function openSite(
   env: NodeJS.ProcessEnv = process.env,
-  options: { readonly objectLock?: boolean } = {},
+  options: { readonly objectLock?: boolean; readonly minPartBytes?: number } = {},
 ): Promise<Site> {
   const external = env["S3EP_TEST_ENDPOINT"]
+  const minPartBytes = options.minPartBytes === undefined ? {} : { minPartBytes: options.minPartBytes }
   // MD5 costs the server more than everything else together, and would be measured as ours on a small machine.
-  const server = external ? undefined : await startS3Server({ dialect: { etags: "opaque" } })
+  const server = external ? undefined : await startS3Server({ dialect: { etags: "opaque", ...minPartBytes } })
   const endpoint = external ?? server?.endpoint ?? ""
   const accessKeyId = (external ? env["S3EP_TEST_ACCESS_KEY_ID"] : server?.accessKeyId) ?? ""
   const secretAccessKey = (external ? env["S3EP_TEST_SECRET_ACCESS_KEY"] : server?.secretAccessKey) ?? ""

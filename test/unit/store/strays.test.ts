@@ -121,7 +121,7 @@ test.each([
   [new UnavailableError("reset", { transient: "network" }), true],
   [new UnavailableError("500", { transient: "server" }), true],
   [new TypeError("a bug"), true],
-  [new UnavailableError("slow down", { transient: "throttled" }), false],
+  [new UnavailableError("slow down", { transient: "throttled" }), true],
   [new UnavailableError("expired", { transient: "credentials" }), false],
   [new DeniedError("no"), false],
 ])("whether %s leaves open what became of the request: %s", (error, open) => {

@@ -101,13 +101,13 @@ test("a request that was answered is not on record any more, and nothing is look
     error: new DeniedError("no"),
   })
   await thrown(uploadFile(site.context({ store: refused }), site.request(path)))
-  const throttled = faulty(site.store, {
+  const expired = faulty(site.store, {
     operation: "createUpload",
     call: 1,
     moment: "before",
-    error: new UnavailableError("slow down", { transient: "throttled" }),
+    error: new UnavailableError("renewed", { transient: "credentials" }),
   })
-  const store = withRetry(throttled, { delay: async () => undefined, random: () => 0 })
+  const store = withRetry(expired, { delay: async () => undefined, random: () => 0 })
   await uploadFile(site.context({ store }), site.request(path))
   expect(callsOf(site.store, "listUploads")).toEqual([])
   await expectOnlyTheObject(site)

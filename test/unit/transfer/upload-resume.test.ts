@@ -201,6 +201,18 @@ describe("ListParts is believed, not the journal", () => {
     },
   )
 
+  test("a part is kept if its checksum says which of two attempts it is", async () => {
+    await interrupted({ checksum: "crc32" })
+    const stuck = faulty(site.store, { call: 2, operation: "uploadPart", moment: "before" })
+    await thrown(finish({ concurrency: 1, checksum: "crc32" }, { store: stuck }))
+    const lost = faulty(site.store, { call: 2, operation: "uploadPart", moment: "after" })
+    await thrown(finish({ concurrency: 1, checksum: "crc32" }, { store: lost }))
+    const sent = sentParts().length
+    expect(await finish({ checksum: "crc32" })).toMatchObject({ parts: PARTS })
+    expect(sentParts().slice(sent)).not.toContain(sentParts()[sent - 1])
+    await expectWhole()
+  })
+
   test("a part that may be of either of two attempts is sent again", async () => {
     const lost = () => faulty(site.store, { call: 1, operation: "uploadPart", moment: "after" })
     const before = faulty(site.store, { call: 1, operation: "uploadPart", moment: "before" })

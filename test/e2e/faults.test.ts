@@ -1,0 +1,3 @@
+import { describeFaults } from "../contract/faults.ts"
+
+await describeFaults(process.env, 1)
