@@ -48,7 +48,7 @@ _s3ep_subcommand() {
 _s3ep_value_of() {
   case "$1 $2" in
     *' --profile' | *' --endpoint' | *' --region' | *' --kek' | *' --kek-fd' | *' --recipient' | *' --kms-key' | *' --key-passphrase-fd' | *' --passphrase-fd') reply='@nothing' ;;
-    *' --config' | *' --kek-file' | *' --identity' | *' --key-passphrase-file' | *' --passphrase-file') reply='@file' ;;
+    *' --config' | *' --kek-file' | *' --identity' | *' --key-passphrase-file' | *' --passphrase-file' | *' --proxy-config') reply='@file' ;;
     *' --service') reply='aws r2 b2 minio ceph swift wasabi scaleway gcs generic' ;;
     *' --color') reply='auto always never' ;;
     ' put'' --expected-size' | ' put'' --include' | ' put'' --exclude' | ' put'' --part-size' | ' put'' --chunk-size' | ' put'' --concurrency' | ' put'' --storage-class' | ' put'' --content-type' | ' put'' --cache-control' | ' put'' --content-disposition' | ' put'' --content-encoding' | ' put'' --content-language' | ' put'' --metadata' | ' put'' --tag' | ' put'' --acl' | ' put'' --sse-kms-key-id' | ' put'' --object-lock-retain-until') reply='@nothing' ;;
@@ -85,192 +85,192 @@ _s3ep_value_of() {
 _s3ep_offer_of() {
   case "$1" in
     '')
-      options='--version --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color -h --help'
+      options='--version --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --proxy-config --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color -h --help'
       subcommands='put get mp-upload ls stat rm verify encrypt decrypt keys keyring config completion help'
       arguments='@nothing'
       ;;
     ' put')
-      options='--from-command --expected-size --skip-existing -n --dry-run -r --recursive --include --exclude --symlinks --part-size --chunk-size --concurrency --checksum --accelerate --requester-pays --no-clobber --if-none-match --storage-class --sse-c-key-file --content-type --cache-control --content-disposition --content-encoding --content-language --metadata --tag --acl --sse --sse-kms-key-id --object-lock-mode --object-lock-retain-until --legal-hold -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      options='--from-command --expected-size --skip-existing -n --dry-run -r --recursive --include --exclude --symlinks --part-size --chunk-size --concurrency --checksum --accelerate --requester-pays --no-clobber --if-none-match --storage-class --sse-c-key-file --content-type --cache-control --content-disposition --content-encoding --content-language --metadata --tag --acl --sse --sse-kms-key-id --object-lock-mode --object-lock-retain-until --legal-hold -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --proxy-config --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
       subcommands=''
       arguments='@file'
       ;;
     ' get')
-      options='--range --no-clobber --skip-existing --no-preserve --version-id -n --dry-run -r --recursive --include --exclude --concurrency --requester-pays --sse-c-key-file -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      options='--range --no-clobber --skip-existing --no-preserve --version-id -n --dry-run -r --recursive --include --exclude --plaintext --allow-unauthenticated --concurrency --requester-pays --sse-c-key-file -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --proxy-config --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
       subcommands=''
       arguments='@file'
       ;;
     ' mp-upload')
-      options='-n --dry-run --part-size --chunk-size --concurrency --checksum --accelerate --requester-pays --no-clobber --if-none-match --storage-class --sse-c-key-file --content-type --cache-control --content-disposition --content-encoding --content-language --metadata --tag --acl --sse --sse-kms-key-id --object-lock-mode --object-lock-retain-until --legal-hold --no-resume -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      options='-n --dry-run --part-size --chunk-size --concurrency --checksum --accelerate --requester-pays --no-clobber --if-none-match --storage-class --sse-c-key-file --content-type --cache-control --content-disposition --content-encoding --content-language --metadata --tag --acl --sse --sse-kms-key-id --object-lock-mode --object-lock-retain-until --legal-hold --no-resume -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --proxy-config --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
       subcommands='list resume abort clean'
       arguments='@file'
       ;;
     ' mp-upload list')
-      options='-h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      options='-h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --proxy-config --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
       subcommands=''
       arguments='@nothing'
       ;;
     ' mp-upload resume')
-      options='--all -n --dry-run -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      options='--all -n --dry-run -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --proxy-config --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
       subcommands=''
       arguments='@nothing'
       ;;
     ' mp-upload abort')
-      options='-n --dry-run -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      options='-n --dry-run -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --proxy-config --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
       subcommands=''
       arguments='@nothing'
       ;;
     ' mp-upload clean')
-      options='--older-than -n --dry-run -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      options='--older-than -n --dry-run -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --proxy-config --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
       subcommands=''
       arguments='@nothing'
       ;;
     ' ls')
-      options='-r --recursive --stored-sizes --concurrency --requester-pays --sse-c-key-file -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      options='-r --recursive --stored-sizes --concurrency --requester-pays --sse-c-key-file -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --proxy-config --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
       subcommands=''
       arguments='@nothing'
       ;;
     ' stat')
-      options='--version-id --requester-pays --sse-c-key-file -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      options='--version-id --requester-pays --sse-c-key-file -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --proxy-config --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
       subcommands=''
       arguments='@nothing'
       ;;
     ' rm')
-      options='-r --recursive --reserved --bypass-governance --version-id -n --dry-run --requester-pays -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      options='-r --recursive --reserved --bypass-governance --version-id -n --dry-run --requester-pays -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --proxy-config --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
       subcommands=''
       arguments='@nothing'
       ;;
     ' verify')
-      options='-r --recursive --version-id --concurrency --requester-pays --sse-c-key-file -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      options='-r --recursive --version-id --concurrency --requester-pays --sse-c-key-file -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --proxy-config --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
       subcommands=''
       arguments='@nothing'
       ;;
     ' encrypt')
-      options='--no-clobber -n --dry-run -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      options='--no-clobber -n --dry-run -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --proxy-config --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
       subcommands=''
       arguments='@file'
       ;;
     ' decrypt')
-      options='--no-clobber -n --dry-run -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      options='--no-clobber -n --dry-run -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --proxy-config --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
       subcommands=''
       arguments='@file'
       ;;
     ' keys')
-      options='-h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      options='-h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --proxy-config --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
       subcommands='generate list show import export recipients retire revoke activate remove'
       arguments='@nothing'
       ;;
     ' keys generate')
-      options='--kind --keychain --protect -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      options='--kind --keychain --protect -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --proxy-config --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
       subcommands=''
       arguments='@nothing'
       ;;
     ' keys list')
-      options='-h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      options='-h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --proxy-config --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
       subcommands=''
       arguments='@nothing'
       ;;
     ' keys show')
-      options='-h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      options='-h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --proxy-config --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
       subcommands=''
       arguments='@nothing'
       ;;
     ' keys import')
-      options='--paper --keychain --protect -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      options='--paper --keychain --protect -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --proxy-config --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
       subcommands=''
       arguments='@file'
       ;;
     ' keys export')
-      options='--reveal --paper --public -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      options='--reveal --paper --public -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --proxy-config --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
       subcommands=''
       arguments='@nothing'
       ;;
     ' keys recipients')
-      options='-h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      options='-h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --proxy-config --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
       subcommands=''
       arguments='@nothing'
       ;;
     ' keys retire')
-      options='-n --dry-run -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      options='-n --dry-run -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --proxy-config --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
       subcommands=''
       arguments='@nothing'
       ;;
     ' keys revoke')
-      options='-n --dry-run -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      options='-n --dry-run -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --proxy-config --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
       subcommands=''
       arguments='@nothing'
       ;;
     ' keys activate')
-      options='-n --dry-run -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      options='-n --dry-run -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --proxy-config --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
       subcommands=''
       arguments='@nothing'
       ;;
     ' keys remove')
-      options='--force -n --dry-run -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      options='--force -n --dry-run -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --proxy-config --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
       subcommands=''
       arguments='@nothing'
       ;;
     ' keyring')
-      options='-h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      options='-h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --proxy-config --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
       subcommands='init show add remove epoch trust'
       arguments='@nothing'
       ;;
     ' keyring init')
-      options='-y --yes -n --dry-run --requester-pays -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      options='-y --yes -n --dry-run --requester-pays -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --proxy-config --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
       subcommands=''
       arguments='@nothing'
       ;;
     ' keyring show')
-      options='--requester-pays -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      options='--requester-pays -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --proxy-config --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
       subcommands=''
       arguments='@nothing'
       ;;
     ' keyring add')
-      options='--name -y --yes -n --dry-run --requester-pays -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      options='--name -y --yes -n --dry-run --requester-pays -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --proxy-config --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
       subcommands=''
       arguments='@nothing'
       ;;
     ' keyring remove')
-      options='--new-epoch --no-new-epoch -y --yes -n --dry-run --requester-pays -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      options='--new-epoch --no-new-epoch -y --yes -n --dry-run --requester-pays -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --proxy-config --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
       subcommands=''
       arguments='@nothing'
       ;;
     ' keyring epoch')
-      options='--retire --revoke -y --yes -n --dry-run --requester-pays -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      options='--retire --revoke -y --yes -n --dry-run --requester-pays -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --proxy-config --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
       subcommands=''
       arguments='@nothing'
       ;;
     ' keyring trust')
-      options='-y --yes -n --dry-run --requester-pays -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      options='-y --yes -n --dry-run --requester-pays -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --proxy-config --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
       subcommands=''
       arguments='@nothing'
       ;;
     ' config')
-      options='-h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      options='-h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --proxy-config --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
       subcommands='explain path check'
       arguments='@nothing'
       ;;
     ' config explain')
-      options='-h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      options='-h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --proxy-config --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
       subcommands=''
       arguments='@nothing'
       ;;
     ' config path')
-      options='-h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      options='-h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --proxy-config --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
       subcommands=''
       arguments='@nothing'
       ;;
     ' config check')
-      options='-h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      options='-h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --proxy-config --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
       subcommands=''
       arguments='@nothing'
       ;;
     ' completion')
-      options='-h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      options='-h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --proxy-config --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
       subcommands=''
       arguments='bash zsh fish'
       ;;
     ' help')
-      options='-h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      options='-h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --proxy-config --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
       subcommands=''
       arguments='@nothing'
       ;;

@@ -12,7 +12,7 @@ function __s3ep_place
             continue
         end
         switch $token
-            case --profile --config --endpoint --region --service --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --color --expected-size --include --exclude --symlinks --part-size --chunk-size --concurrency --checksum --if-none-match --storage-class --sse-c-key-file --content-type --cache-control --content-disposition --content-encoding --content-language --metadata --tag --acl --sse --sse-kms-key-id --object-lock-mode --object-lock-retain-until --range --version-id --older-than --kind --name --retire --revoke
+            case --profile --config --endpoint --region --service --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --proxy-config --color --expected-size --include --exclude --symlinks --part-size --chunk-size --concurrency --checksum --if-none-match --storage-class --sse-c-key-file --content-type --cache-control --content-disposition --content-encoding --content-language --metadata --tag --acl --sse --sse-kms-key-id --object-lock-mode --object-lock-retain-until --range --version-id --older-than --kind --name --retire --revoke
                 set pending yes
             case '-*'
                 continue
@@ -59,6 +59,7 @@ complete -c s3ep -l key-passphrase-file -r -F -d 'file with the passphrase that 
 complete -c s3ep -l key-passphrase-fd -r -f -d 'file descriptor to read the passphrase that protects keys from'
 complete -c s3ep -l passphrase-file -r -F -d 'file with a passphrase'
 complete -c s3ep -l passphrase-fd -r -f -d 'file descriptor to read a passphrase from'
+complete -c s3ep -l proxy-config -r -F -d 'configuration of S3 Encryption Proxy (YAML), to read and write its objects with its keys'
 complete -c s3ep -l allow-revoked -d 'let revoked keys open what they wrapped'
 complete -c s3ep -l no-keyring -d 'do without the keyrings of the bucket'
 complete -c s3ep -s p -l passphrase -d 'ask for a passphrase on the terminal'
@@ -124,6 +125,8 @@ complete -c s3ep -n '__s3ep_at \'get\'' -s n -l dry-run -d 'say what would be do
 complete -c s3ep -n '__s3ep_at \'get\'' -s r -l recursive -d 'the whole tree'
 complete -c s3ep -n '__s3ep_at \'get\'' -l include -r -f -d 'only these files, a pattern as in .gitignore; may be repeated'
 complete -c s3ep -n '__s3ep_at \'get\'' -l exclude -r -f -d 'not these files, a pattern as in .gitignore; may be repeated'
+complete -c s3ep -n '__s3ep_at \'get\'' -l plaintext -d 'pass on as it is what is in no format s3ep knows'
+complete -c s3ep -n '__s3ep_at \'get\'' -l allow-unauthenticated -d 'read what nothing authenticates, and do not wait for the end to release what it would prove'
 complete -c s3ep -n '__s3ep_at \'get\'' -l concurrency -r -f -d 'requests in flight at once; chosen from the part size otherwise'
 complete -c s3ep -n '__s3ep_at \'get\'' -l requester-pays -d 'agree to be charged for requests to buckets of others'
 complete -c s3ep -n '__s3ep_at \'get\'' -l sse-c-key-file -r -F -d 'key of server-side encryption (SSE-C): 32 bytes raw, in hex or in base64'

@@ -15,6 +15,7 @@ export function addGlobalOptions(program: Command): Command {
     "keyPassphraseFd",
     "passphraseFile",
     "passphraseFd",
+    "proxyConfig",
     "allowRevoked",
     "keyring",
   ])
@@ -75,6 +76,18 @@ export function addTreeOptions(command: Command): Command {
 /** What a request to read stored objects may need. */
 export function addReadOptions(command: Command): Command {
   return addSettings(command, "Storage:", ["requesterPays", "sseCKeyFile"]).optionsGroup("Options:")
+}
+
+/** What may be read that is not authenticated, on purpose. */
+export function addForeignOptions(command: Command): Command {
+  return command
+    .optionsGroup("Objects of other systems:")
+    .option("--plaintext", "pass on as it is what is in no format s3ep knows")
+    .option(
+      "--allow-unauthenticated",
+      "read what nothing authenticates, and do not wait for the end to release what it would prove",
+    )
+    .optionsGroup("Options:")
 }
 
 export function addVersionOption(command: Command): Command {

@@ -10,10 +10,11 @@ import type { KeySetRequest, KeySources } from "../keys/kind.ts"
 import type { Unlocker } from "../keys/unlock.ts"
 import type { CustomerKey, ObjectAddress, ObjectStore } from "../store/store.ts"
 import type { LocalContext } from "../transfer/container.ts"
-import type { TransferContext } from "../transfer/context.ts"
+import type { ReadingOptions, TransferContext } from "../transfer/context.ts"
 import type { Io } from "./io.ts"
 import type { Output } from "./output.ts"
 import type { Progress } from "./progress.ts"
+import type { ProxyKeys, ReadingFlags } from "./reading.ts"
 import type { Interruption } from "./signals.ts"
 
 /** What keys a piece of work needs: none are looked for that it does not. */
@@ -42,6 +43,9 @@ export class Session implements Disposable {
   #store: Promise<ObjectStore> | undefined
   #keys: { readonly opened: Promise<OpenKeys>; readonly confirmed: boolean } | undefined
   #unlocker: Unlocker | undefined
+  #proxyKeys: Promise<ProxyKeys> | undefined
+  /** Findings about formats of others that were told. */
+  readonly #told = new Set<string>()
 
   constructor(parts: SessionParts) {
     this.io = parts.io
@@ -70,8 +74,13 @@ export class Session implements Disposable {
    * What a transfer works with.
    *
    * @param addresses - where it will write, as far as that is known: their keyrings are looked for at once.
+   * @param flags - what the command allows with objects of other systems.
    */
-  async transfer(purpose: KeyPurpose, addresses: readonly ObjectAddress[] = []): Promise<TransferContext> {
+  async transfer(
+    purpose: KeyPurpose,
+    addresses: readonly ObjectAddress[] = [],
+    flags: ReadingFlags = {},
+  ): Promise<TransferContext> {
     const { kek, keyring, requesterPays, stateDirectory, allowRevoked } = this.settings
     const choosesKeys = kek !== undefined || this.#recipientsAre() === "chosen"
     const writersMayBeMissing = keyring && !choosesKeys
@@ -80,6 +89,7 @@ export class Session implements Disposable {
     const work = {
       store: await this.store(),
       random: await this.random(),
+      reading: await this.#reading(purpose, flags),
       clock: this.io.clock,
       stateDirectory,
       onProgress: this.#parts.progress.handle,
@@ -95,11 +105,12 @@ export class Session implements Disposable {
   }
 
   /** What work on local files needs: no store. */
-  async local(purpose: Exclude<KeyPurpose, "none">): Promise<LocalContext> {
+  async local(purpose: Exclude<KeyPurpose, "none">, flags: ReadingFlags = {}): Promise<LocalContext> {
     const { progress } = this.#parts
     const { signal } = this
     return {
       keys: await this.keys(purpose),
+      reading: await this.#reading(purpose, flags),
       random: await this.random(),
       onProgress: progress.handle,
       signal,
@@ -166,6 +177,14 @@ export class Session implements Disposable {
       this.#keySources(),
     ])
     return { directory: new KeyDirectory(this.settings.keysDirectory), ...sources }
+  }
+
+  /** The keys of S3 Encryption Proxy, if its configuration is named; wiped at the end of the run. */
+  async proxyKeys(): Promise<ProxyKeys | null> {
+    const { proxyConfig } = this.settings
+    if (proxyConfig === undefined) return null
+    this.#proxyKeys ??= this.#openProxyKeys(proxyConfig)
+    return await this.#proxyKeys
   }
 
   /** The key of SSE-C, if there is one; wiped at the end of the run. */
@@ -255,6 +274,22 @@ export class Session implements Disposable {
     const isOption = (name: SettingName) => origins[name].kind === "option"
     if (isOption("recipient") || isOption("kmsKey")) return "chosen"
     return isOption("kek") || this.#keyOfOption() ? "passed over" : "configured"
+  }
+
+  async #reading(
+    purpose: KeyPurpose,
+    { plaintext, allowUnauthenticated }: ReadingFlags,
+  ): Promise<ReadingOptions> {
+    const proxy = purpose === "none" || purpose === "write" ? null : await this.proxyKeys()
+    const keys = proxy && { rawKeys: proxy.keys, proxyPrefix: proxy.prefix }
+    return { ...keys, plaintext, allowUnauthenticated, told: this.#told }
+  }
+
+  async #openProxyKeys(path: string): Promise<ProxyKeys> {
+    const { openProxyKeys } = await import("./reading.ts")
+    return this.#own(
+      await openProxyKeys(path, this.io.env, (message, hint) => this.output.notice(message, hint)),
+    )
   }
 
   // A key given on the command line is written to, whatever the environment and the files offer besides.

@@ -25,6 +25,8 @@ export interface Found {
   readonly metadata: Readonly<Record<string, string>>
   /** Stored bytes; null while nobody knows, as in a pipe. */
   readonly bytes: number | null
+  /** Parts it was uploaded in; null if it was one request, or nobody knows. */
+  readonly parts: number | null
   /** `RECOGNITION_BYTES` of its beginning, or all if it has fewer. */
   readonly head: Uint8Array
 }

@@ -276,6 +276,13 @@ export const settings = {
     variable: "S3EP_PASSPHRASE_FD",
     files: "none",
   }),
+  proxyConfig: optional({
+    kind: path("FILE"),
+    help: "configuration of S3 Encryption Proxy (YAML), to read and write its objects with its keys",
+    option: "--proxy-config",
+    variable: "S3EP_PROXY_CONFIG",
+    files: "trusted",
+  }),
   sseCKeyFile: optional({
     kind: path("FILE"),
     help: "key of server-side encryption (SSE-C): 32 bytes raw, in hex or in base64",

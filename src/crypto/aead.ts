@@ -3,6 +3,7 @@ import {
   createCipheriv,
   createDecipheriv,
   createSecretKey,
+  type DecipherGCM,
   type KeyObject,
 } from "node:crypto"
 
@@ -121,4 +122,38 @@ function usableKey(key: Uint8Array | AeadKey, nonce: Uint8Array): Uint8Array | K
   if (key instanceof AeadKey) return key.key
   if (key.length !== KEY_BYTES) throw new RangeError(`AES-256 key of ${key.length} bytes`)
   return key
+}
+
+/**
+ * AES-256-GCM of a message too large for memory. What `update` returns while opening is NOT authenticated before
+ * `finish` said so: whoever uses this holds it back, or reads twice.
+ */
+export class GcmStreamOpener {
+  readonly #decipher: DecipherGCM
+
+  /**
+   * @param key - 32 bytes.
+   * @param nonce - 12 bytes.
+   */
+  constructor(key: Uint8Array, nonce: Uint8Array, aad: Uint8Array = NO_AAD) {
+    this.#decipher = createDecipheriv("aes-256-gcm", usableKey(key, nonce), nonce, GCM)
+    if (aad.length > 0) this.#decipher.setAAD(aad)
+  }
+
+  /** @returns unverified plaintext, as long as the ciphertext, in memory of its own. */
+  update(ciphertext: Uint8Array): Uint8Array {
+    return this.#decipher.update(ciphertext)
+  }
+
+  /** @param tag - 16 bytes. @returns whether all that went in is genuine. */
+  finish(tag: Uint8Array): boolean {
+    if (tag.length !== TAG_BYTES) return false
+    this.#decipher.setAuthTag(tag)
+    try {
+      this.#decipher.final()
+      return true
+    } catch {
+      return false
+    }
+  }
 }

@@ -47,6 +47,14 @@ export interface ObjectKeyrings {
 export interface ReadingOptions {
   /** Keys for formats of others, besides those of the key set; borrowed. */
   readonly rawKeys?: readonly RawKey[] | undefined
+  /** Of the metadata of S3 Encryption Proxy, where it is known. */
+  readonly proxyPrefix?: string | undefined
+  /** Pass on what no format recognises, as it is. */
+  readonly plaintext?: boolean | undefined
+  /** Read what nothing authenticates, and release what is not proven yet. */
+  readonly allowUnauthenticated?: boolean | undefined
+  /** Codes of findings that were told in this run: each is told once. */
+  readonly told?: Set<string> | undefined
 }
 
 /** What every transfer works with. */

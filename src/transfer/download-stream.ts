@@ -3,7 +3,8 @@ import { UsageError } from "../errors.ts"
 import type { ByteRange } from "../store/store.ts"
 import type { TransferContext } from "./context.ts"
 import type { ReadRequest } from "./fetch.ts"
-import { type OpenObject, openObject } from "./inspect.ts"
+import { streamForeign } from "./foreign-download.ts"
+import { type ForeignObject, type OpenObject, openObject } from "./inspect.ts"
 import { named, objectUri } from "./naming.ts"
 import { ObjectOpener } from "./opener.ts"
 import { inOrder } from "./ordered.ts"
@@ -23,13 +24,16 @@ export interface StreamRequest extends ReadRequest {
   /** Stored bytes to ask for at once. */
   readonly windowBytes?: number | undefined
   /** Called once the object is known, before its first byte. */
-  readonly onOpen?: ((object: OpenObject) => void) | undefined
+  readonly onOpen?: ((object: OpenObject | ForeignObject) => void) | undefined
 }
 
 /**
  * Get an object, or a range of it, in order. Each chunk is handed out once it verified, so only a normal end says
  * that there is no more and the object is whole: its seal is checked before. A range has no seal: the chunks it is
  * made of are verified, and where its end was left to the object, the object's last chunk too.
+ *
+ * An object of another system is handed out once it is proven, which most of them are only at their end: it is then
+ * read to the end first, and its ciphertext kept in a temporary file if it is large.
  *
  * Reads a few windows ahead, in 96 MiB of memory at most. Ending the iteration early ends the requests.
  *
@@ -46,6 +50,12 @@ export async function* downloadStream(
     const firstBytes = request.range ? HEADER_BYTES : windowBytes / 2
     await using object = await openObject(context, request, firstBytes)
     request.onOpen?.(object)
+    if (object.kind === "foreign") {
+      const { range, concurrency } = request
+      yield* streamForeign(context, object, { item, range, concurrency })
+      context.onProgress({ type: "finished", item })
+      return
+    }
     const opener = new ObjectOpener(object)
     const wanted = request.range
       ? await plaintextRange(context, object, opener, request.range)

@@ -5,6 +5,7 @@ import type { CustomerKey, ListedObject, ObjectAddress } from "../store/store.ts
 import { forEachConcurrent } from "./concurrent.ts"
 import type { TransferContext } from "./context.ts"
 import { downloadFile } from "./download.ts"
+import type { ObjectFormat } from "./inspect.ts"
 import { withoutReserved } from "./list.ts"
 import { localError } from "./local-error.ts"
 import { objectUri } from "./naming.ts"
@@ -46,6 +47,8 @@ export interface DownloadTreeItem {
   /** Plaintext; 0 of what was not got. */
   readonly bytes: number
   readonly storedBytes: number
+  /** Of what was got. */
+  readonly format?: ObjectFormat | undefined
   readonly error: S3epError | null
 }
 
@@ -133,7 +136,7 @@ async function getOne(
     if (dryRun) return { ...about(), outcome: "planned" }
     await makeDirectory(dirname(target))
     const overwrite = existing === "replace"
-    const { bytes } = await downloadFile(context, {
+    const { bytes, format } = await downloadFile(context, {
       address,
       target,
       exact: true, // a directory may have taken the name since it was looked at
@@ -145,7 +148,7 @@ async function getOne(
       item: objectUri(address),
       concurrency: WINDOWS_AT_ONCE,
     })
-    return { ...about(), outcome: "done", bytes }
+    return { ...about(), outcome: "done", bytes, format }
   } catch (error) {
     // What was interrupted did not fail, and what is no error of ours is a bug.
     if (context.signal.aborted || error instanceof InterruptedError || !(error instanceof S3epError))

@@ -6,7 +6,8 @@ import { downloadJournalPath } from "./download-journal.ts"
 import { downloadStream } from "./download-stream.ts"
 import { downloadWindows } from "./download-windows.ts"
 import type { ReadRequest } from "./fetch.ts"
-import { type OpenObject, openObject } from "./inspect.ts"
+import { downloadForeign } from "./foreign-download.ts"
+import { type ForeignObject, type ObjectFormat, type OpenObject, openObject } from "./inspect.ts"
 import { namingObject, objectUri } from "./naming.ts"
 import { ObjectOpener } from "./opener.ts"
 import {
@@ -60,11 +61,12 @@ export interface DownloadResult {
   readonly resumedBytes: number
   readonly etag: string
   readonly versionId: string | undefined
+  readonly format: ObjectFormat
 }
 
 /**
  * Get an object into a file that appears under its name only once all of it, seal included, verified. What was
- * verified before an interruption is kept and used by the next run.
+ * verified before an interruption is kept and used by the next run; of an object of another system nothing is.
  *
  * @throws {IntegrityError} if the object is not what was written; {KeyMissingError} if no key opens it.
  * @throws {PreconditionError} if it changed while it was read, another process downloads it to the same file, or
@@ -88,6 +90,17 @@ export async function downloadFile(
   // A run that goes on has the beginning already. A first window is at least half of the limit.
   await using object = await openObject(context, request, begun ? HEADER_BYTES : windowBytes / 2)
   return await namingObject(address, async () => {
+    if (object.kind === "foreign") {
+      const { concurrency } = request
+      const { bytes } = await downloadForeign(context, object, {
+        target,
+        item,
+        finish: { overwrite },
+        concurrency,
+      })
+      context.onProgress({ type: "finished", item })
+      return resultOf(object, { target, bytes, resumedBytes: 0 })
+    }
     const finish = { overwrite, ...restored(request.preserve === false ? null : object.private) }
     const concurrency = request.concurrency ?? CONCURRENCY
     const atOnce = !begun && object.first.end === object.info.bytes
@@ -104,7 +117,7 @@ export async function downloadFile(
           resume: request.resume ?? true,
         })
     context.onProgress({ type: "finished", item })
-    return resultOf(object, target, resumedBytes)
+    return resultOf(object, { target, bytes: object.layout.plaintextBytes, resumedBytes })
   })
 }
 
@@ -161,23 +174,32 @@ async function downloadToStream(
   path: string,
   item: string,
 ): Promise<DownloadResult> {
-  let result: DownloadResult | undefined
+  let opened: OpenObject | ForeignObject | undefined
+  let bytes = 0
   const chunks = downloadStream(context, {
     ...request,
     item,
     onOpen: (object) => {
-      result = resultOf(object, path, 0)
+      opened = object
     },
   })
-  await writeInOrder(path, chunks)
-  if (!result) throw new RangeError("a stream that ended before its object was opened")
-  return result
+  const counted = async function* (): AsyncGenerator<Uint8Array, void, undefined> {
+    for await (const chunk of chunks) {
+      bytes += chunk.length
+      yield chunk
+    }
+  }
+  await writeInOrder(path, counted())
+  if (!opened) throw new RangeError("a stream that ended before its object was opened")
+  return resultOf(opened, { target: path, bytes, resumedBytes: 0 })
 }
 
-function resultOf(object: OpenObject, target: string, resumedBytes: number): DownloadResult {
-  const { address, info, layout } = object
+function resultOf(
+  { address, info, format }: OpenObject | ForeignObject,
+  done: Pick<DownloadResult, "target" | "bytes" | "resumedBytes">,
+): DownloadResult {
   const { etag, versionId } = info
-  return { address, target, bytes: layout.plaintextBytes, resumedBytes, etag, versionId }
+  return { address, ...done, etag, versionId, format }
 }
 
 async function isThere(path: string): Promise<boolean> {

@@ -1,10 +1,12 @@
-import { Agcm2Format, type Agcm2Reader } from "../compat/agcm2.ts"
-import type { Format } from "../compat/format.ts"
+import { AGCM2, Agcm2Format, type Agcm2Reader } from "../compat/agcm2.ts"
+import type { Format, Reader } from "../compat/format.ts"
 import { HarpocratesStreamFormat } from "../compat/harpocrates.ts"
+import { PlaintextFormat } from "../compat/plaintext.ts"
+import { S3EncryptionProxyFormat } from "../compat/s3-encryption-proxy.ts"
 import type { RawKey } from "../crypto/raw-key.ts"
 import { type Envelope, openEnvelope } from "../envelope/envelope.ts"
 import { fromUserMetadata } from "../envelope/metadata.ts"
-import { IntegrityError } from "../errors.ts"
+import { IntegrityError, KeyMissingError } from "../errors.ts"
 import type { ObjectAddress } from "../store/store.ts"
 import type { TransferContext } from "./context.ts"
 import { unwrapEnvelope } from "./keks.ts"
@@ -20,11 +22,18 @@ export type NativeReader = Agcm2Reader<Envelope>
  * @param address - of the object that is to be read; a file in its place has none.
  */
 export function formatsOf(context: FormatContext, address?: ObjectAddress): readonly Format[] {
-  return [nativeFormat(context, address), new HarpocratesStreamFormat(() => rawKeysOf(context))]
+  const { reading } = context
+  const rawKeys = () => rawKeysOf(context)
+  return [
+    nativeFormat(context, address),
+    new S3EncryptionProxyFormat({ keys: rawKeys, prefix: reading?.proxyPrefix }),
+    new HarpocratesStreamFormat(rawKeys),
+    ...(reading?.plaintext ? [new PlaintextFormat()] : []),
+  ]
 }
 
 /** Our own format, with the envelopes of `envelope/` and the KEKs of `keys/`. */
-export function nativeFormat(context: FormatContext, address?: ObjectAddress): Agcm2Format<Envelope> {
+function nativeFormat(context: FormatContext, address?: ObjectAddress): Agcm2Format<Envelope> {
   const { readers } = context.keys
   return new Agcm2Format({
     find: envelopeOf,
@@ -38,12 +47,24 @@ export function nativeFormat(context: FormatContext, address?: ObjectAddress): A
  * Every key that a format of others may try, one after the other: reading one may take a file, or ask somebody.
  * Borrowed from the context.
  */
-export async function* rawKeysOf({ keys, reading }: FormatContext): AsyncGenerator<RawKey, void, undefined> {
+async function* rawKeysOf({ keys, reading }: FormatContext): AsyncGenerator<RawKey, void, undefined> {
   yield* reading?.rawKeys ?? []
+  const failures: unknown[] = []
   for (const kek of keys.readers) {
-    const raw = await kek.raw?.()
-    if (raw) yield raw
+    try {
+      const raw = await kek.raw?.()
+      if (raw) yield raw
+    } catch (error) {
+      if (!(error instanceof KeyMissingError)) throw error
+      failures.push(error) // another one may fit
+    }
   }
+  if (failures.length > 0) throw failures[0]
+}
+
+/** Whether a reader is our own format's. */
+export function isNative(reader: Reader): reader is NativeReader {
+  return reader.format === AGCM2
 }
 
 /**

@@ -1,49 +1,78 @@
-import { HEADER_BYTES, type Layout } from "../agcm/layout.ts"
-import { RECOGNITION_BYTES } from "../compat/format.ts"
+import type { Layout } from "../agcm/layout.ts"
+import {
+  type Finding,
+  type OpenBody,
+  RECOGNITION_BYTES,
+  type Reader,
+  type Verdict,
+} from "../compat/format.ts"
 import type { SecretBytes } from "../crypto/secret.ts"
 import type { Envelope } from "../envelope/envelope.ts"
 import { openPrivateMetadata, type PrivateMetadata } from "../envelope/private-metadata.ts"
-import { IntegrityError, KeyMissingError, UsageError } from "../errors.ts"
+import { KeyMissingError } from "../errors.ts"
 import type { Kek } from "../keys/kek.ts"
-import type { ObjectAddress, ObjectBody, ObjectInfo } from "../store/store.ts"
+import type { ObjectAddress, ObjectInfo } from "../store/store.ts"
 import type { TransferContext } from "./context.ts"
-import { BodyReader, checkRange, PinnedObject, type ReadRequest, type StoredRange } from "./fetch.ts"
-import { nativeFormat } from "./formats.ts"
+import { type BodyReader, PinnedObject, type ReadRequest } from "./fetch.ts"
+import { isNative, type NativeReader } from "./formats.ts"
 import { unwrapEnvelope } from "./keks.ts"
-import { namingObject, objectUri } from "./naming.ts"
+import { type Look, look } from "./look.ts"
+import { namingObject } from "./naming.ts"
 
-/** Formats of a body that can be read. */
-export type BodyFormat = "agcm2"
+export { NotEncryptedError } from "./look.ts"
 
-/** An object of somebody else's. */
-export class NotEncryptedError extends IntegrityError {
-  constructor(address: ObjectAddress) {
-    super(`${objectUri(address)} is not an object that s3ep wrote: it carries no envelope`, {
-      hint: "its metadata may have been lost when it was copied; another S3 client can fetch it as it is",
-    })
-  }
+/** What an object is, whatever wrote it. */
+export interface ObjectFormat {
+  /** Stable: `agcm2`, `s3-encryption-proxy`. */
+  readonly id: string
+  /** For people, with its variant. */
+  readonly title: string
+  readonly verdict: Verdict
+  readonly findings: readonly Finding[]
 }
 
-/** What is known of a stored object without reading it; nothing in `layout` is authenticated yet. */
-export interface Inspection {
+/** What is known of any stored object without reading it. */
+interface Outline {
   readonly address: ObjectAddress
   readonly info: ObjectInfo
-  readonly format: BodyFormat
+  readonly format: ObjectFormat
+  /** Plaintext; null if that cannot be told beforehand. Not authenticated yet. */
+  readonly plaintextBytes: number | null
+  /** What it was wrapped by. */
+  readonly recipients: readonly { readonly kek: string; readonly alg: string }[]
+  /** The user's own. */
+  readonly metadata: Readonly<Record<string, string>>
+}
+
+/** An object of our own format; nothing in `layout` is authenticated yet. */
+export interface NativeOutline extends Outline {
+  readonly kind: "native"
   readonly envelope: Envelope
   readonly layout: Layout
+}
+
+/** An object in the format of another system. */
+export interface ForeignOutline extends Outline {
+  readonly kind: "foreign"
+}
+
+interface Described {
   /** Null if there is none, or no key at hand opens it. */
   readonly private: PrivateMetadata | null
-  /** The KEK that opened the envelope; null if none at hand does. */
+  /** The KEK that opened it; null if none at hand does, or only its body tells. */
   readonly kek: { readonly id: string; readonly name: string } | null
 }
 
+export type Inspection = (NativeOutline | ForeignOutline) & Described
+
+/** The rest of the first answer, up to `end`: good for one use, and closed with the object. */
+interface FirstAnswer {
+  readonly body: BodyReader
+  readonly end: number
+}
+
 /** An object whose DEK is at hand, pinned to what it was when it was opened. Disposing of it wipes the DEK. */
-export interface OpenObject extends AsyncDisposable {
-  readonly address: ObjectAddress
-  readonly info: ObjectInfo
-  readonly format: BodyFormat
-  readonly envelope: Envelope
-  readonly layout: Layout
+export interface OpenObject extends NativeOutline, AsyncDisposable {
   readonly private: PrivateMetadata | null
   readonly kek: Kek
   /** 32 bytes. */
@@ -51,14 +80,23 @@ export interface OpenObject extends AsyncDisposable {
   /** The header of segment 0, which the first answer brought. */
   readonly header: Uint8Array
   readonly pinned: PinnedObject
-  /** The rest of the first answer, up to `end`: good for one use, and closed with the object. */
-  readonly first: { readonly body: BodyReader; readonly end: number }
+  readonly first: FirstAnswer
+}
+
+/** The same in the format of another system. */
+export interface ForeignObject extends ForeignOutline, AsyncDisposable {
+  readonly reader: Reader
+  readonly body: OpenBody
+  /** Its first bytes, which the first answer brought. */
+  readonly head: Uint8Array
+  readonly pinned: PinnedObject
+  readonly first: FirstAnswer
 }
 
 /**
  * Describe an object: one request for its first bytes. Works without a key, then without what is private.
  *
- * @throws {IntegrityError} if it is not an object that s3ep wrote, or its envelope or header is damaged.
+ * @throws {NotEncryptedError} if it is in no known format; {IntegrityError} if its metadata or header are damaged.
  */
 export async function inspectObject(
   context: TransferContext,
@@ -66,13 +104,16 @@ export async function inspectObject(
   options: Omit<ReadRequest, "address"> = {},
 ): Promise<Inspection> {
   return namingObject(address, async () => {
-    const found = await outlineObject(context, { ...options, address })
-    const { envelope } = found
+    const { reader, ...found } = await outlineWithReader(context, { ...options, address })
     try {
-      const { dek, kek } = await unwrapEnvelope(context, address, envelope)
-      using _ = dek
-      const { id, name } = kek
-      return { ...found, private: openPrivateMetadata(envelope, dek), kek: { id, name } }
+      if (found.kind === "native") {
+        const { dek, kek } = await unwrapEnvelope(context, address, found.envelope)
+        using _ = dek
+        const { id, name } = kek
+        return { ...found, private: openPrivateMetadata(found.envelope, dek), kek: { id, name } }
+      }
+      using body = await reader.open()
+      return { ...found, private: null, kek: body.kek }
     } catch (error) {
       if (error instanceof KeyMissingError) return { ...found, private: null, kek: null }
       throw error
@@ -84,91 +125,124 @@ export async function inspectObject(
 export async function outlineObject(
   context: TransferContext,
   request: ReadRequest,
-): Promise<Omit<Inspection, "private" | "kek">> {
-  const { address } = request
-  return namingObject(address, async () => {
-    const { info, envelope, layout, body } = await look(context, request, HEADER_BYTES)
-    await body.close()
-    return { address, info, format: "agcm2", envelope, layout }
+): Promise<NativeOutline | ForeignOutline> {
+  return namingObject(request.address, async () => {
+    const { reader: _, ...outline } = await outlineWithReader(context, request)
+    return outline
   })
 }
 
 /**
  * Open an object for reading: one ranged request for its first bytes, whose answer also brings its metadata.
  *
- * @param firstBytes - how much of the object to ask for, at least a header.
- * @throws {IntegrityError} if it is not an object that s3ep wrote, its envelope or header is damaged, or it was
- * moved here from another key.
+ * @param firstBytes - how much of the object to ask for, at least `RECOGNITION_BYTES`.
+ * @throws {IntegrityError} if it is in no known format, its envelope or header is damaged, or it was moved here from
+ * another key.
  * @throws {KeyMissingError} if no key at hand opens it.
  */
 export async function openObject(
   context: TransferContext,
   request: ReadRequest,
   firstBytes: number,
-): Promise<OpenObject> {
+): Promise<OpenObject | ForeignObject> {
   const { address } = request
   return namingObject(address, async () => {
-    const { info, envelope, layout, header, body, end } = await look(context, request, firstBytes)
+    const found = await look(context, request, firstBytes)
     try {
-      const { dek, kek } = await unwrapEnvelope(context, address, envelope)
-      const pinned = new PinnedObject(context.store, request, info)
-      const first = { body, end }
-      const dispose = async () => {
-        dek[Symbol.dispose]()
-        await body.close()
-      }
-      try {
-        const privateMetadata = openPrivateMetadata(envelope, dek)
-        const known = { address, info, format: "agcm2" as const, envelope, layout, private: privateMetadata }
-        return { ...known, kek, dek, header, pinned, first, [Symbol.asyncDispose]: dispose }
-      } catch (error) {
-        dek[Symbol.dispose]()
-        throw error
-      }
+      const { reader } = found
+      return isNative(reader)
+        ? await openNative(context, request, found, reader)
+        : await openForeign(context, request, found)
     } catch (error) {
-      await body.close()
+      await found.body.close()
       throw error
     }
   })
 }
 
-async function look(context: TransferContext, request: ReadRequest, firstBytes: number) {
-  const answer = await firstAnswer(context, request, { start: 0, end: firstBytes })
-  const { info } = answer
-  const end = Math.min(firstBytes, info.bytes)
-  const body = new BodyReader(answer.body, end)
+async function openNative(
+  context: TransferContext,
+  request: ReadRequest,
+  found: Look,
+  reader: NativeReader,
+): Promise<OpenObject> {
+  const { info, body, end } = found
+  const { envelope, header } = reader
+  const { dek, kek } = await unwrapEnvelope(context, request.address, envelope)
   try {
-    checkRange(answer.range, { start: 0, end })
-    const head = (await body.take(Math.min(RECOGNITION_BYTES, info.bytes))).slice()
-    if (end === head.length) await body.end() // frees the connection at once
-    const { key: objectKey } = request.address
-    const found = { objectKey, metadata: info.metadata, bytes: info.bytes, head }
-    const reader = nativeFormat(context, request.address).recognise(found)
-    if (!reader) throw new NotEncryptedError(request.address)
-    const { envelope, layout, header } = reader
-    return { info, envelope, layout, header, body, end }
+    return {
+      ...nativeOutline(request.address, found, reader),
+      private: openPrivateMetadata(envelope, dek),
+      kek,
+      dek,
+      header,
+      pinned: new PinnedObject(context.store, request, info),
+      first: { body, end },
+      async [Symbol.asyncDispose]() {
+        dek[Symbol.dispose]()
+        await body.close()
+      },
+    }
   } catch (error) {
-    await body.close()
+    dek[Symbol.dispose]()
     throw error
   }
 }
 
-async function firstAnswer(
-  { store, signal }: TransferContext,
-  { address, ...options }: ReadRequest,
-  range: StoredRange,
-): Promise<ObjectBody> {
-  try {
-    return await store.get(address, { ...options, range, signal })
-  } catch (error) {
-    // No range of an object without bytes can be asked for; what it is, its metadata still says.
-    if (!(error instanceof UsageError)) throw error
-    const info = await store.head(address, { ...options, signal })
-    if (info.bytes > 0) throw error
-    return { info, range: { start: 0, end: 0 }, body: nothing() }
+async function openForeign(
+  context: TransferContext,
+  request: ReadRequest,
+  found: Look,
+): Promise<ForeignObject> {
+  const { info, reader, head, body, end } = found
+  const opened = await reader.open()
+  return {
+    ...foreignOutline(request.address, found),
+    reader,
+    body: opened,
+    head,
+    pinned: new PinnedObject(context.store, request, info),
+    first: { body, end },
+    async [Symbol.asyncDispose]() {
+      opened[Symbol.dispose]()
+      await body.close()
+    },
   }
 }
 
-async function* nothing(): AsyncGenerator<Uint8Array, void, undefined> {
-  yield* []
+async function outlineWithReader(context: TransferContext, request: ReadRequest) {
+  const found = await look(context, request, RECOGNITION_BYTES)
+  await found.body.close()
+  const { reader } = found
+  const outline = isNative(reader)
+    ? nativeOutline(request.address, found, reader)
+    : foreignOutline(request.address, found)
+  return { ...outline, reader }
+}
+
+function nativeOutline(address: ObjectAddress, found: Look, reader: NativeReader): NativeOutline {
+  const { envelope, layout } = reader
+  return { ...outlineOf(address, found), kind: "native", envelope, layout }
+}
+
+function foreignOutline(address: ObjectAddress, found: Look): ForeignOutline {
+  return { ...outlineOf(address, found), kind: "foreign" }
+}
+
+function outlineOf(address: ObjectAddress, { info, reader }: Look): Outline {
+  const { plaintextBytes, keks: recipients } = reader
+  const metadata = Object.entries(info.metadata).filter(([name]) => !reader.isOwnMetadata(name))
+  return {
+    address,
+    info,
+    format: formatOf(reader),
+    plaintextBytes,
+    recipients,
+    metadata: Object.fromEntries(metadata),
+  }
+}
+
+/** What an object is, from the reader that recognised it. */
+export function formatOf({ format: id, title, verdict, findings }: Reader): ObjectFormat {
+  return { id, title, verdict, findings }
 }

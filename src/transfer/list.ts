@@ -1,5 +1,3 @@
-import { HEADER_BYTES, SEAL_BYTES } from "../agcm/layout.ts"
-import { TAG_BYTES } from "../crypto/aead.ts"
 import { isReserved } from "../envelope/reserved.ts"
 import { DeniedError, IntegrityError, NotFoundError, PreconditionError, type S3epError } from "../errors.ts"
 import type { CustomerKey, ListedObject } from "../store/store.ts"
@@ -8,7 +6,7 @@ import { NotEncryptedError, outlineObject } from "./inspect.ts"
 import { inOrder } from "./ordered.ts"
 
 const CONCURRENCY = 16
-const SMALLEST_OBJECT_BYTES = HEADER_BYTES + TAG_BYTES + SEAL_BYTES
+const UNKNOWN = { bytes: null, encrypted: null, format: null, problem: null }
 
 export interface ListRequest {
   /** All that lies below; otherwise one level, with what lies deeper as prefixes. */
@@ -31,8 +29,10 @@ export type Listed =
       readonly storedBytes: number
       /** Plaintext, as its length and header say (nothing was authenticated); null if nobody asked or can say. */
       readonly bytes: number | null
-      /** Whether s3ep wrote it; null if nobody asked or can say. */
+      /** Whether it is in a format that can be read; null if nobody asked or can say. */
       readonly encrypted: boolean | null
+      /** Which: `agcm2` is ours; null if nobody asked or can say. */
+      readonly format: string | null
       /** Why its size cannot be told, if it should have been. */
       readonly problem: S3epError | null
       readonly etag: string
@@ -58,7 +58,7 @@ export async function* listObjects(
   const all = context.store.list(bucket, { prefix, ...delimiter, requesterPays, signal })
   const entries = request.reserved || isReserved(prefix) ? all : withoutReserved(all)
   if (!request.plaintextSizes) {
-    for await (const entry of entries) yield listed(entry, { bytes: null, encrypted: null, problem: null })
+    for await (const entry of entries) yield listed(entry, UNKNOWN)
     return
   }
   const look = async function* (entry: ListedObject, signal: AbortSignal): AsyncGenerator<Listed> {
@@ -80,15 +80,17 @@ async function sized(
   entry: ListedObject & { kind: "object" },
   { requesterPays, customerKey }: ListRequest,
 ): Promise<Listed> {
-  if (entry.bytes < SMALLEST_OBJECT_BYTES)
-    return listed(entry, { bytes: null, encrypted: false, problem: null })
   try {
     const address = { bucket, key: entry.key }
-    const { layout } = await outlineObject(context, { address, requesterPays, customerKey })
-    return listed(entry, { bytes: layout.plaintextBytes, encrypted: true, problem: null })
+    const { plaintextBytes: bytes, format } = await outlineObject(context, {
+      address,
+      requesterPays,
+      customerKey,
+    })
+    return listed(entry, { bytes, encrypted: true, format: format.id, problem: null })
   } catch (error) {
     if (error instanceof NotEncryptedError) {
-      return listed(entry, { bytes: null, encrypted: false, problem: null })
+      return listed(entry, { ...UNKNOWN, encrypted: false })
     }
     const itsOwn =
       error instanceof IntegrityError ||
@@ -96,13 +98,13 @@ async function sized(
       error instanceof PreconditionError ||
       (error instanceof NotFoundError && error.what === "object")
     if (!itsOwn) throw error
-    return listed(entry, { bytes: null, encrypted: null, problem: error })
+    return listed(entry, { ...UNKNOWN, problem: error })
   }
 }
 
 function listed(
   entry: ListedObject,
-  found: { bytes: number | null; encrypted: boolean | null; problem: S3epError | null },
+  found: Pick<Listed & { kind: "object" }, "bytes" | "encrypted" | "format" | "problem">,
 ): Listed {
   if (entry.kind === "prefix") return entry
   const { bytes: storedBytes, ...rest } = entry

@@ -3,7 +3,8 @@ import { forEachConcurrent } from "./concurrent.ts"
 import type { TransferContext } from "./context.ts"
 import { windowsAtOnce } from "./download-windows.ts"
 import type { ReadRequest } from "./fetch.ts"
-import { openObject } from "./inspect.ts"
+import { verifyForeign } from "./foreign-download.ts"
+import { type ObjectFormat, openObject } from "./inspect.ts"
 import { namingObject, objectUri } from "./naming.ts"
 import { ObjectOpener } from "./opener.ts"
 import { Windows } from "./windows.ts"
@@ -25,12 +26,14 @@ export interface VerifyResult {
   /** Plaintext. */
   readonly bytes: number
   readonly storedBytes: number
-  readonly chunks: number
-  readonly segments: number
+  /** Null for formats that have none. */
+  readonly chunks: number | null
+  readonly segments: number | null
   readonly etag: string
   readonly versionId: string | undefined
-  /** The KEK that opened it. */
-  readonly kek: { readonly id: string; readonly name: string }
+  readonly format: ObjectFormat
+  /** The KEK that opened it; null where there is none, or only the body told. */
+  readonly kek: { readonly id: string; readonly name: string } | null
 }
 
 /**
@@ -43,6 +46,23 @@ export async function verifyObject(context: TransferContext, request: VerifyRequ
   const item = request.item ?? objectUri(address)
   await using object = await openObject(context, request, windowBytes / 2)
   return await namingObject(address, async () => {
+    const { format } = object
+    if (object.kind === "foreign") {
+      const { bytes } = await verifyForeign(context, object, { item, concurrency: request.concurrency })
+      context.onProgress({ type: "finished", item })
+      const { etag, versionId, bytes: storedBytes } = object.info
+      return {
+        address,
+        bytes,
+        storedBytes,
+        chunks: null,
+        segments: null,
+        etag,
+        versionId,
+        format,
+        kek: object.body.kek,
+      }
+    }
     const { layout, info, kek } = object
     const { chunks, segments, plaintextBytes: bytes } = layout
     context.onProgress({ type: "started", item, bytes, doneBytes: 0, parts: undefined })
@@ -62,6 +82,6 @@ export async function verifyObject(context: TransferContext, request: VerifyRequ
     context.onProgress({ type: "finished", item })
     const { etag, versionId, bytes: storedBytes } = info
     const { id, name } = kek
-    return { address, bytes, storedBytes, chunks, segments, etag, versionId, kek: { id, name } }
+    return { address, bytes, storedBytes, chunks, segments, etag, versionId, format, kek: { id, name } }
   })
 }

@@ -26,18 +26,23 @@ export async function describe(
   })
 }
 
-function objectLine({ address, info, format, envelope, layout, private: sealed, kek }: Inspection) {
+function objectLine(found: Inspection) {
+  const { address, info, format, plaintextBytes, recipients, private: sealed, kek, metadata } = found
   const { retention } = info
+  const native = found.kind === "native" ? found : null
   return {
     type: "object" as const,
     uri: objectUri(address),
-    format,
-    bytes: layout.plaintextBytes,
+    format: format.id,
+    formatTitle: format.title,
+    verdict: format.verdict,
+    findings: format.findings.map(({ code, message }) => ({ code, message })),
+    bytes: plaintextBytes,
     storedBytes: info.bytes,
-    chunkBytes: layout.chunkBytes,
-    segments: layout.segments,
-    bind: envelope.bind,
-    recipients: envelope.recipients.map(({ kek, alg }) => ({ kek, alg })),
+    chunkBytes: native?.layout.chunkBytes ?? null,
+    segments: native?.layout.segments ?? null,
+    bind: native?.envelope.bind ?? null,
+    recipients: recipients.map(({ kek, alg }) => ({ kek, alg })),
     openedWith: kek,
     original: sealed,
     etag: info.etag,
@@ -48,7 +53,7 @@ function objectLine({ address, info, format, envelope, layout, private: sealed, 
     serverSideEncryption: info.serverSideEncryption ?? null,
     retention: retention ? { mode: retention.mode, until: retention.until?.toISOString() ?? null } : null,
     legalHold: info.legalHold,
-    metadata: ownMetadata(info.metadata),
+    metadata,
   }
 }
 
@@ -57,12 +62,14 @@ function describeLine(line: ReturnType<typeof objectLine>): string {
   const exact = (bytes: number) =>
     bytes < 1024 ? formatBytes(bytes) : `${formatBytes(bytes)} (${bytes} bytes)`
   const facts: [string, string | null | undefined][] = [
-    ["size", exact(line.bytes)],
+    ["size", line.bytes === null ? "not known before it is read" : exact(line.bytes)],
+    ["stored", `${exact(line.storedBytes)}${inSegments(line.segments)}`],
     [
-      "stored",
-      `${exact(line.storedBytes)}, in ${line.segments === 1 ? "one segment" : `${line.segments} segments`}`,
+      "format",
+      `${line.formatTitle}${line.chunkBytes === null ? "" : `, chunks of ${formatBytes(line.chunkBytes)}`}`,
     ],
-    ["format", `${line.format}, chunks of ${formatBytes(line.chunkBytes)}`],
+    ["strength", line.verdict === "sound" ? null : line.verdict],
+    ...line.findings.map(({ message }): [string, string] => ["note", message]),
     ...line.recipients.map(({ kek, alg }): [string, string] => ["recipient", `${kek} (${alg})`]),
     ["opened with", openedWith === null ? "no key at hand" : `${openedWith.name} (${openedWith.id})`],
     ["name", original?.name],
@@ -87,6 +94,7 @@ function describeLine(line: ReturnType<typeof objectLine>): string {
 }
 
 /** User metadata without the envelope. */
-function ownMetadata(metadata: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(metadata).filter(([name]) => !name.startsWith("s3ep-")))
+function inSegments(segments: number | null): string {
+  if (segments === null) return ""
+  return segments === 1 ? ", in one segment" : `, in ${segments} segments`
 }

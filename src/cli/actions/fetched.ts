@@ -1,3 +1,4 @@
+import type { ObjectFormat } from "../../transfer/inspect.ts"
 import type { Session } from "../session.ts"
 import { formatBytes } from "../text.ts"
 
@@ -14,6 +15,8 @@ export interface GetOptions {
   readonly recursive?: boolean
   readonly include?: readonly string[]
   readonly exclude?: readonly string[]
+  readonly plaintext?: boolean
+  readonly allowUnauthenticated?: boolean
 }
 
 /** What became of an object that was got. */
@@ -24,17 +27,24 @@ export interface Fetched {
   readonly resumedBytes?: number
   readonly etag?: string
   readonly versionId?: string | undefined
+  readonly format?: ObjectFormat | undefined
 }
 
 export function fetched({ output }: Session, { uri, ...result }: Fetched & { readonly uri: string }): void {
   const { target, bytes, resumedBytes = 0, etag = null, versionId = null } = result
-  const line = { type: "fetched", uri, target, bytes, resumedBytes, etag, versionId }
+  const format = result.format?.id ?? null
+  const line = { type: "fetched", uri, target, bytes, resumedBytes, etag, versionId, format }
   output.report(line, ({ uri, target, bytes, resumedBytes }) => {
     const resumed = resumedBytes === 0 ? "" : `, of which ${formatBytes(resumedBytes)} were there already`
-    return `fetched ${uri} to ${target} (${formatBytes(bytes)}${resumed})`
+    return `fetched ${uri} to ${target} (${formatBytes(bytes)}${resumed}${foreignTitle(result.format)})`
   })
   output.count("fetched", 1)
   output.count("bytes", bytes)
+}
+
+/** What an object is, where that is not what everybody expects. */
+export function foreignTitle(format: ObjectFormat | undefined): string {
+  return format === undefined || format.id === "agcm2" ? "" : `, ${format.title}`
 }
 
 export function skipped({ output }: Session, uri: string, target: string): void {

@@ -19,7 +19,7 @@ export async function getTree(
   const addresses = sources.map(parseAddress)
   const { include, exclude, preserve, dryRun } = options
   const filter = new Filter({ include, exclude })
-  const context = await session.transfer(dryRun ? "none" : "read")
+  const context = await session.transfer(dryRun ? "none" : "read", [], options)
   const { requesterPays, concurrency } = session.settings
   const customerKey = await session.customerKey()
   const batch = new Batch(session, "object")
@@ -44,12 +44,12 @@ export async function getTree(
 }
 
 function report(session: Session, batch: Batch, item: DownloadTreeItem): void {
-  const { outcome, target, bytes, storedBytes, error } = item
+  const { outcome, target, bytes, storedBytes, format, error } = item
   const uri = objectUri(item.address)
   if (error) batch.failed(uri, error)
   else batch.succeeded()
   if (error || target === null) return
   if (outcome === "skipped") skipped(session, uri, target)
   else if (outcome === "planned") planned(session, { uri, target, storedBytes, replaces: existsSync(target) })
-  else fetched(session, { uri, target, bytes })
+  else fetched(session, { uri, target, bytes, format })
 }

@@ -6,7 +6,7 @@ import type { TransferContext } from "../../transfer/context.ts"
 import { downloadFile } from "../../transfer/download.ts"
 import { downloadStream } from "../../transfer/download-stream.ts"
 import type { ReadRequest } from "../../transfer/fetch.ts"
-import { inspectObject } from "../../transfer/inspect.ts"
+import { inspectObject, type ObjectFormat } from "../../transfer/inspect.ts"
 import { localError } from "../../transfer/local-error.ts"
 import { objectUri } from "../../transfer/naming.ts"
 import { existsAlready, lstatIfAny } from "../../transfer/replace.ts"
@@ -64,7 +64,7 @@ async function toFiles(
   const given = resolve(session.io.cwd, dest)
   const into = dest.endsWith("/") || addresses.length > 1 || (await isDirectory(given))
   if (into && !options.dryRun) await makeDirectory(given)
-  const context = await session.transfer(options.dryRun ? "none" : "read")
+  const context = await session.transfer(options.dryRun ? "none" : "read", [], options)
   const common = await readOptions(session, options)
   await forEachItem(session, "object", addresses, objectUri, async (address) => {
     const uri = objectUri(address)
@@ -97,18 +97,19 @@ async function rangeToFile(
   target: string,
   overwrite: boolean,
 ): Promise<Fetched> {
-  let info: ObjectInfo | undefined
+  let opened: { readonly info: ObjectInfo; readonly format: ObjectFormat } | undefined
   const { pieces, bytes } = counting(
     downloadStream(context, {
       ...request,
       range: await rangeOf(context, request, wanted),
       onOpen: (object) => {
-        info = object.info
+        opened = object
       },
     }),
   )
   const written = await deliverToFile(context, pieces, target, overwrite)
-  return { target: written, bytes: bytes(), etag: info?.etag ?? "", versionId: info?.versionId }
+  const { etag, versionId } = opened?.info ?? { etag: "" }
+  return { target: written, bytes: bytes(), etag, versionId, format: opened?.format }
 }
 
 async function toStdout(
@@ -121,7 +122,7 @@ async function toStdout(
   if (address === undefined || others.length > 0) {
     throw new UsageError("standard output takes one object", { hint: "get the others into a directory" })
   }
-  const context = await session.transfer(options.dryRun ? "none" : "read")
+  const context = await session.transfer(options.dryRun ? "none" : "read", [], options)
   const request = { ...(await readOptions(session, options)), address }
   const uri = objectUri(address)
   session.interruptionHint = "run the same command again: what went to standard output is not kept"
@@ -132,9 +133,13 @@ async function toStdout(
   output.reserveStdout()
   const range = wanted && (await rangeOf(context, request, wanted))
   const { concurrency } = session.settings
-  const { pieces, bytes } = counting(downloadStream(context, { ...request, range, concurrency }))
+  let format: ObjectFormat | undefined
+  const onOpen = (object: { readonly format: ObjectFormat }) => {
+    format = object.format
+  }
+  const { pieces, bytes } = counting(downloadStream(context, { ...request, range, concurrency, onOpen }))
   await writeData(io.stdout, pieces, session.signal)
-  if (output.json) fetched(session, { uri, target: "-", bytes: bytes() })
+  if (output.json) fetched(session, { uri, target: "-", bytes: bytes(), format })
 }
 
 // The last bytes are counted from the end, which the object is asked for; the stream then proves that it is one.
@@ -144,8 +149,13 @@ async function rangeOf(
   wanted: WantedRange,
 ): Promise<ByteRange> {
   if (!("last" in wanted)) return wanted
-  const { layout } = await inspectObject(context, address, options)
-  return { start: Math.max(0, layout.plaintextBytes - wanted.last) }
+  const { plaintextBytes } = await inspectObject(context, address, options)
+  if (plaintextBytes === null) {
+    throw new UsageError(`how long ${objectUri(address)} is, only reading all of it tells`, {
+      hint: "count the range from its beginning: --range FIRST-LAST",
+    })
+  }
+  return { start: Math.max(0, plaintextBytes - wanted.last) }
 }
 
 async function readOptions(

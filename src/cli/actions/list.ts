@@ -51,7 +51,7 @@ function print({ output }: Session, bucket: string, entry: Listed, { storedSizes
     output.answer({ type: "prefix", uri, key: entry.key }, (line) => row("", "", line.uri))
     return
   }
-  const { key, bytes, storedBytes, encrypted, lastModified, storageClass, etag } = entry
+  const { key, bytes, storedBytes, encrypted, format, lastModified, storageClass, etag } = entry
   output.count("objects", 1)
   output.count("storedBytes", storedBytes)
   if (bytes !== null) output.count("bytes", bytes)
@@ -62,6 +62,7 @@ function print({ output }: Session, bucket: string, entry: Listed, { storedSizes
     bytes,
     storedBytes,
     encrypted,
+    format,
     lastModified: lastModified?.toISOString() ?? null,
     storageClass: storageClass ?? null,
     etag,
@@ -69,7 +70,9 @@ function print({ output }: Session, bucket: string, entry: Listed, { storedSizes
   output.answer(line, ({ uri }) => {
     const size = storedSizes ? storedBytes : bytes
     const unknown = encrypted === false ? "not s3ep" : "?"
-    return row(lastModified ? localTime(lastModified) : "", size === null ? unknown : formatBytes(size), uri)
+    const foreign = format === null || format === "agcm2" ? "" : `  (${format})`
+    const time = lastModified ? localTime(lastModified) : ""
+    return row(time, size === null ? unknown : formatBytes(size), `${uri}${foreign}`)
   })
 }
 

@@ -9,6 +9,7 @@ import { isPrefix, parseAddress, parseObject } from "../address.ts"
 import { Batch, forEachItem } from "../batch.ts"
 import type { Session } from "../session.ts"
 import { formatBytes } from "../text.ts"
+import { foreignTitle } from "./fetched.ts"
 
 export interface VerifyOptions {
   readonly recursive?: boolean
@@ -32,9 +33,13 @@ export async function verify(
   session.interruptionHint = "run the same command again"
   const check = async (address: ObjectAddress): Promise<void> => {
     const request = { address, versionId: options.versionId, concurrency, requesterPays, customerKey }
-    const { bytes, storedBytes, kek } = await verifyObject(context, request)
-    const line = { type: "verified", uri: objectUri(address), bytes, storedBytes, kek: kek.id }
-    session.output.report(line, ({ uri, bytes }) => `verified ${uri} (${formatBytes(bytes)})`)
+    const { bytes, storedBytes, kek, format } = await verifyObject(context, request)
+    const { id, verdict } = format
+    const uri = objectUri(address)
+    const line = { type: "verified", uri, bytes, storedBytes, kek: kek?.id ?? null, format: id, verdict }
+    session.output.report(line, ({ uri, bytes }) => {
+      return `verified ${uri} (${formatBytes(bytes)}${foreignTitle(format)})`
+    })
     session.output.count("verified", 1)
     session.output.count("bytes", bytes)
   }

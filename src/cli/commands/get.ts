@@ -1,7 +1,14 @@
 import { Command } from "commander"
 import type { Invoke } from "../invoke.ts"
 import { withManual } from "../manual.ts"
-import { addDryRun, addReadOptions, addSettings, addTreeOptions, addVersionOption } from "../options.ts"
+import {
+  addDryRun,
+  addForeignOptions,
+  addReadOptions,
+  addSettings,
+  addTreeOptions,
+  addVersionOption,
+} from "../options.ts"
 import { TRANSFER_STATUSES } from "../statuses.ts"
 
 /** `get`: objects and trees back to files, or one object to standard output. */
@@ -25,6 +32,7 @@ export function getCommand(invoke: Invoke): Command {
   addVersionOption(command)
   addDryRun(command)
   addTreeOptions(command)
+  addForeignOptions(command)
   addSettings(command, "Transfer:", ["concurrency"])
   addReadOptions(command)
   command.action((paths: string[]) =>

@@ -22,7 +22,7 @@ function formatWith(...keys: RawKey[]): HarpocratesStreamFormat {
 }
 
 function found(stream: Uint8Array, bytes: number | null = stream.length): Found {
-  return { objectKey: null, metadata: {}, bytes, head: stream.subarray(0, 80) }
+  return { objectKey: null, metadata: {}, bytes, parts: null, head: stream.subarray(0, 80) }
 }
 
 async function* whole(bytes: Uint8Array): AsyncGenerator<Uint8Array> {

@@ -138,11 +138,11 @@ test("an object in another's place is refused", async () => {
   await expect(collect(downloadStream(site.context, { address }))).rejects.toThrow(IntegrityError)
 })
 
-test.each([0, 10, 1000])("a foreign object of %i bytes is not an object that s3ep wrote", async (bytes) => {
+test.each([0, 10, 1000])("a foreign object of %i bytes is in no known format", async (bytes) => {
   const site = await makeSite()
   await site.store.put(address, new Uint8Array(bytes), { settings: { metadata: {} } })
   await expect(collect(downloadStream(site.context, { address }))).rejects.toThrow(
-    "s3://vault/a/file.bin is not an object that s3ep wrote: it carries no envelope",
+    "s3://vault/a/file.bin is in no format that s3ep knows: it carries no envelope",
   )
 })
 

@@ -17,12 +17,12 @@ describe("inspecting an object", () => {
     const found = await inspectObject(site.context, address)
     expect(found).toMatchObject({
       address,
-      format: "agcm2",
+      format: { id: "agcm2", verdict: "sound" },
       private: privateMetadata,
       kek: { id: kekOf(1).id, name: "key-1" },
       layout: { plaintextBytes: 70_000, chunkBytes: 4096, chunksPerSegment: 4, segments: 5 },
     })
-    expect(found.envelope.recipients).toHaveLength(1)
+    expect(found.recipients).toHaveLength(1)
     expect(site.store.calls).toEqual([
       { operation: "get", bucket: "vault", key: address.key, range: { start: 0, end: 80 } },
     ])

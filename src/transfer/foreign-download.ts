@@ -1,0 +1,135 @@
+import type { ByteRange } from "../store/store.ts"
+import type { TransferContext } from "./context.ts"
+import type { StoredRange } from "./fetch.ts"
+import { admit, type ForeignSource, provisionally, released } from "./foreign.ts"
+import type { ForeignObject } from "./inspect.ts"
+import { objectUri } from "./naming.ts"
+import { inOrder } from "./ordered.ts"
+import { type FinishOptions, ReplacementFile, temporaryPath } from "./replace.ts"
+import { recordTemporary } from "./temporaries.ts"
+import { writePieces } from "./write-pieces.ts"
+
+const WINDOW_BYTES = 8 * 1024 ** 2
+/** Of eight windows that wait for their turn, each of 8 MiB. */
+const READ_AHEAD_WINDOWS = 8
+
+interface Item {
+  /** Its name in progress events. */
+  readonly item: string
+  /** Windows to read ahead. */
+  readonly concurrency?: number | undefined
+}
+
+/**
+ * Get an object of another system into a file that appears under its name only once all of it was read, and verified
+ * as far as its format goes. An interrupted run leaves nothing: most of these formats prove nothing before their end.
+ *
+ * @returns how much plaintext there was.
+ */
+export async function downloadForeign(
+  context: TransferContext,
+  object: ForeignObject,
+  options: Item & { readonly target: string; readonly finish: FinishOptions },
+): Promise<{ bytes: number }> {
+  const { target, item } = options
+  const source = sourceOf(context, object, options)
+  admit(context, source)
+  started(context, item, object.plaintextBytes)
+  const path = temporaryPath(target, context.random)
+  await using _ = await recordTemporary(context, path)
+  const file = await ReplacementFile.create(target, path)
+  try {
+    let counted = 0
+    const { bytes } = await provisionally(context, source, async (plaintext) => {
+      // A second time it is the same with its framing, so longer: it covers all that was written the first time.
+      if (counted > 0) context.onProgress({ type: "advanced", item, bytes: -counted })
+      counted = 0
+      return await writePieces(file, 0, plaintext, (written) => {
+        context.signal.throwIfAborted()
+        counted += written
+        context.onProgress({ type: "advanced", item, bytes: written })
+      })
+    })
+    context.signal.throwIfAborted()
+    await file.finish(options.finish)
+    return { bytes }
+  } catch (error) {
+    await file.discard()
+    throw error
+  }
+}
+
+/** Get an object of another system, or a range of it, in order; each piece is handed out once it is proven. */
+export async function* streamForeign(
+  context: TransferContext,
+  object: ForeignObject,
+  options: Item & { readonly range?: ByteRange | undefined },
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const { item, range } = options
+  const source = sourceOf(context, object, options)
+  admit(context, source)
+  started(context, item, range ? undefined : object.plaintextBytes)
+  for await (const piece of released(context, source, range)) {
+    context.signal.throwIfAborted()
+    context.onProgress({ type: "advanced", item, bytes: piece.length })
+    yield piece
+  }
+}
+
+/** Read all of an object of another system, check what can be checked, and keep nothing. @returns its plaintext bytes. */
+export async function verifyForeign(
+  context: TransferContext,
+  object: ForeignObject,
+  options: Item,
+): Promise<{ bytes: number }> {
+  const { item } = options
+  const source = sourceOf(context, object, options)
+  admit(context, source)
+  started(context, item, object.plaintextBytes)
+  return await provisionally(context, source, async (plaintext) => {
+    let bytes = 0
+    for await (const piece of plaintext) {
+      context.signal.throwIfAborted()
+      bytes += piece.length
+      context.onProgress({ type: "advanced", item, bytes: piece.length })
+    }
+    return { bytes }
+  })
+}
+
+function started(context: TransferContext, item: string, bytes: number | null | undefined): void {
+  context.onProgress({ type: "started", item, bytes: bytes ?? undefined, doneBytes: 0, parts: undefined })
+}
+
+/** The object's stored bytes, fetched in windows that are read in parallel. */
+function sourceOf(context: TransferContext, object: ForeignObject, { concurrency }: Item): ForeignSource {
+  const { reader, body, info, address, pinned } = object
+  let firstUsed = false
+  const fetch = async function* (window: StoredRange, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    let { start } = window
+    const { head, first } = object
+    if (start === 0 && first.end <= window.end && !firstUsed) {
+      firstUsed = true
+      yield head
+      yield* first.body.rest()
+      start = first.end
+    }
+    if (start === window.end) return
+    const answer = await pinned.read({ start, end: window.end }, signal)
+    try {
+      yield* answer.rest()
+    } finally {
+      await answer.close()
+    }
+  }
+  const stored = ({ start, end }: StoredRange = { start: 0, end: info.bytes }) =>
+    inOrder(windowsOf(start, end), Math.min(concurrency ?? READ_AHEAD_WINDOWS, READ_AHEAD_WINDOWS), fetch, {
+      signal: context.signal,
+    })
+  return { subject: objectUri(address), reader, body, stored, repeatable: true }
+}
+
+function* windowsOf(start: number, end: number): Generator<StoredRange, void, undefined> {
+  for (let at = start; at < end; at += WINDOW_BYTES)
+    yield { start: at, end: Math.min(at + WINDOW_BYTES, end) }
+}

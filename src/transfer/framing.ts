@@ -1,0 +1,58 @@
+import { concat } from "../bytes.ts"
+import { FRAMING_HEAD_BYTES, looksFramed, unframe } from "../compat/aws-chunked.ts"
+
+/** A stream whose beginning was looked at. */
+export interface Peeked {
+  /** Whether it begins as the framing of an upload does. */
+  readonly looksFramed: boolean
+  /** All of it, beginning included. */
+  readonly pieces: AsyncGenerator<Uint8Array, void, undefined>
+}
+
+/** Look at the beginning of a stream. Whoever does not iterate over the pieces returns them. */
+export async function peek(stream: AsyncIterable<Uint8Array>): Promise<Peeked> {
+  const input = stream[Symbol.asyncIterator]()
+  const begin: Uint8Array[] = []
+  let bytes = 0
+  while (bytes < FRAMING_HEAD_BYTES) {
+    const next = await input.next()
+    if (next.done) break
+    begin.push(next.value)
+    bytes += next.value.length
+  }
+  return {
+    looksFramed: looksFramed(concat(...begin).subarray(0, FRAMING_HEAD_BYTES)),
+    pieces: continued(begin, input),
+  }
+}
+
+/**
+ * Take framing away from a stream that has it.
+ *
+ * @param onUnframed - called once all of it turned out to be framed.
+ * @throws {NotFramedError} if it only began like it.
+ */
+export async function* withoutFraming(
+  stream: AsyncIterable<Uint8Array>,
+  onUnframed: () => void,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const peeked = await peek(stream)
+  if (!peeked.looksFramed) {
+    yield* peeked.pieces
+    return
+  }
+  yield* unframe(peeked.pieces)
+  onUnframed()
+}
+
+async function* continued(
+  begin: readonly Uint8Array[],
+  input: AsyncIterator<Uint8Array>,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  try {
+    yield* begin
+    for (let next = await input.next(); !next.done; next = await input.next()) yield next.value
+  } finally {
+    await input.return?.()
+  }
+}
