@@ -14,6 +14,7 @@ _s3ep_subcommand() {
     ' stat' | \
     ' rm' | \
     ' verify' | \
+    ' rotate-key' | \
     ' encrypt' | \
     ' decrypt' | \
     ' keys' | \
@@ -74,6 +75,8 @@ _s3ep_value_of() {
     ' rm'' --version-id') reply='@nothing' ;;
     ' verify'' --version-id' | ' verify'' --concurrency') reply='@nothing' ;;
     ' verify'' --sse-c-key-file') reply='@file' ;;
+    ' rotate-key'' --to' | ' rotate-key'' --from' | ' rotate-key'' --shard' | ' rotate-key'' --merge' | ' rotate-key'' --concurrency') reply='@nothing' ;;
+    ' rotate-key'' --sse-c-key-file') reply='@file' ;;
     ' keys generate'' --kind') reply='aes rsa age age-pq' ;;
     ' keyring add'' --name') reply='@nothing' ;;
     ' keyring epoch'' --retire' | ' keyring epoch'' --revoke') reply='@nothing' ;;
@@ -86,7 +89,7 @@ _s3ep_offer_of() {
   case "$1" in
     '')
       options='--version --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --proxy-config --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color -h --help'
-      subcommands='put get mp-upload ls stat rm verify encrypt decrypt keys keyring config completion help'
+      subcommands='put get mp-upload ls stat rm verify rotate-key encrypt decrypt keys keyring config completion help'
       arguments='@nothing'
       ;;
     ' put')
@@ -141,6 +144,11 @@ _s3ep_offer_of() {
       ;;
     ' verify')
       options='-r --recursive --version-id --concurrency --requester-pays --sse-c-key-file -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --proxy-config --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      subcommands=''
+      arguments='@nothing'
+      ;;
+    ' rotate-key')
+      options='-r --recursive --to --from --new-epoch --reencrypt --no-acl --plan --prove --purge-old-versions --bypass-governance --shard --merge -y --yes -n --dry-run --concurrency --requester-pays --sse-c-key-file -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --proxy-config --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
       subcommands=''
       arguments='@nothing'
       ;;

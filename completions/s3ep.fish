@@ -12,12 +12,12 @@ function __s3ep_place
             continue
         end
         switch $token
-            case --profile --config --endpoint --region --service --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --proxy-config --color --expected-size --include --exclude --symlinks --part-size --chunk-size --concurrency --checksum --if-none-match --storage-class --sse-c-key-file --content-type --cache-control --content-disposition --content-encoding --content-language --metadata --tag --acl --sse --sse-kms-key-id --object-lock-mode --object-lock-retain-until --range --version-id --older-than --kind --name --retire --revoke
+            case --profile --config --endpoint --region --service --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --proxy-config --color --expected-size --include --exclude --symlinks --part-size --chunk-size --concurrency --checksum --if-none-match --storage-class --sse-c-key-file --content-type --cache-control --content-disposition --content-encoding --content-language --metadata --tag --acl --sse --sse-kms-key-id --object-lock-mode --object-lock-retain-until --range --version-id --older-than --to --from --shard --merge --kind --name --retire --revoke
                 set pending yes
             case '-*'
                 continue
             case '*'
-                if test $arguments -eq 0; and contains -- (string join ' ' $path $token) 'put' 'get' 'mp-upload' 'mp-upload list' 'mp-upload resume' 'mp-upload abort' 'mp-upload clean' 'ls' 'stat' 'rm' 'verify' 'encrypt' 'decrypt' 'keys' 'keys generate' 'keys list' 'keys show' 'keys import' 'keys export' 'keys recipients' 'keys retire' 'keys revoke' 'keys activate' 'keys remove' 'keyring' 'keyring init' 'keyring show' 'keyring add' 'keyring remove' 'keyring epoch' 'keyring trust' 'config' 'config explain' 'config path' 'config check' 'completion' 'help'
+                if test $arguments -eq 0; and contains -- (string join ' ' $path $token) 'put' 'get' 'mp-upload' 'mp-upload list' 'mp-upload resume' 'mp-upload abort' 'mp-upload clean' 'ls' 'stat' 'rm' 'verify' 'rotate-key' 'encrypt' 'decrypt' 'keys' 'keys generate' 'keys list' 'keys show' 'keys import' 'keys export' 'keys recipients' 'keys retire' 'keys revoke' 'keys activate' 'keys remove' 'keyring' 'keyring init' 'keyring show' 'keyring add' 'keyring remove' 'keyring epoch' 'keyring trust' 'config' 'config explain' 'config path' 'config check' 'completion' 'help'
                     set -a path $token
                 else
                     set arguments (math $arguments + 1)
@@ -76,6 +76,7 @@ complete -c s3ep -n '__s3ep_first \'\'' -a ls -d 'list objects with their plaint
 complete -c s3ep -n '__s3ep_first \'\'' -a stat -d 'describe objects: format, sizes, recipients, metadata'
 complete -c s3ep -n '__s3ep_first \'\'' -a rm -d 'delete objects'
 complete -c s3ep -n '__s3ep_first \'\'' -a verify -d 'read objects and check every byte, writing nothing'
+complete -c s3ep -n '__s3ep_first \'\'' -a rotate-key -d 'move stored objects to another key, inside the store'
 complete -c s3ep -n '__s3ep_first \'\'' -a encrypt -d 'encrypt a local file or pipe'
 complete -c s3ep -n '__s3ep_first \'\'' -a decrypt -d 'verify and decrypt a local file or pipe'
 complete -c s3ep -n '__s3ep_first \'\'' -a keys -d 'make, list, copy and retire the keys of this machine'
@@ -195,6 +196,24 @@ complete -c s3ep -n '__s3ep_at \'verify\'' -l concurrency -r -f -d 'requests in 
 complete -c s3ep -n '__s3ep_at \'verify\'' -l requester-pays -d 'agree to be charged for requests to buckets of others'
 complete -c s3ep -n '__s3ep_at \'verify\'' -l sse-c-key-file -r -F -d 'key of server-side encryption (SSE-C): 32 bytes raw, in hex or in base64'
 complete -c s3ep -n '__s3ep_at \'verify\'' -s h -l help -d 'print help'
+complete -c s3ep -n '__s3ep_at \'rotate-key\'' -s r -l recursive -d 'everything under the prefix; with a keyring, the objects below it too'
+complete -c s3ep -n '__s3ep_at \'rotate-key\'' -l to -r -f -d 'the key to move to; may be repeated; otherwise the one that `put` would use'
+complete -c s3ep -n '__s3ep_at \'rotate-key\'' -l from -r -f -d 'move only what this key opens: a name, or an id of one not at hand'
+complete -c s3ep -n '__s3ep_at \'rotate-key\'' -l new-epoch -d 'make a new epoch of the keyring first'
+complete -c s3ep -n '__s3ep_at \'rotate-key\'' -l reencrypt -d 'new DEKs too, and so new bodies, which pass through this machine'
+complete -c s3ep -n '__s3ep_at \'rotate-key\'' -l no-acl -d 'neither read nor keep ACLs, for who may not'
+complete -c s3ep -n '__s3ep_at \'rotate-key\'' -l plan -d 'say how many objects, requests and bytes it would take, what it would cost, and what is stuck'
+complete -c s3ep -n '__s3ep_at \'rotate-key\'' -l prove -d 'try the old key on every envelope; status 4 if it opens one'
+complete -c s3ep -n '__s3ep_at \'rotate-key\'' -l purge-old-versions -d 'prove, then delete the old versions that the old key opens'
+complete -c s3ep -n '__s3ep_at \'rotate-key\'' -l bypass-governance -d 'delete them in spite of a retention in GOVERNANCE mode'
+complete -c s3ep -n '__s3ep_at \'rotate-key\'' -l shard -r -f -d 'only every Nth object, I from 0; auto in an AWS Batch array, auto/N in a Kubernetes Job'
+complete -c s3ep -n '__s3ep_at \'rotate-key\'' -l merge -r -f -d 'see whether all N shards finished, and take their results away'
+complete -c s3ep -n '__s3ep_at \'rotate-key\'' -s y -l yes -d 'do not ask'
+complete -c s3ep -n '__s3ep_at \'rotate-key\'' -s n -l dry-run -d 'say what would be done, and do nothing'
+complete -c s3ep -n '__s3ep_at \'rotate-key\'' -l concurrency -r -f -d 'requests in flight at once; chosen from the part size otherwise'
+complete -c s3ep -n '__s3ep_at \'rotate-key\'' -l requester-pays -d 'agree to be charged for requests to buckets of others'
+complete -c s3ep -n '__s3ep_at \'rotate-key\'' -l sse-c-key-file -r -F -d 'key of server-side encryption (SSE-C): 32 bytes raw, in hex or in base64'
+complete -c s3ep -n '__s3ep_at \'rotate-key\'' -s h -l help -d 'print help'
 complete -c s3ep -n '__s3ep_at \'encrypt\'' -l no-clobber -d 'fail with status 8 if the file exists, instead of replacing it'
 complete -c s3ep -n '__s3ep_at \'encrypt\'' -s n -l dry-run -d 'say what would be done, and do nothing'
 complete -c s3ep -n '__s3ep_at \'encrypt\'' -s h -l help -d 'print help'

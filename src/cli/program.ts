@@ -10,6 +10,7 @@ import { lsCommand } from "./commands/ls.ts"
 import { mpUploadCommand } from "./commands/mp-upload.ts"
 import { putCommand } from "./commands/put.ts"
 import { rmCommand } from "./commands/rm.ts"
+import { rotateKeyCommand } from "./commands/rotate-key.ts"
 import { statCommand } from "./commands/stat.ts"
 import { verifyCommand } from "./commands/verify.ts"
 import type { Invoke } from "./invoke.ts"
@@ -39,7 +40,16 @@ export function createProgram(invoke: Invoke = async () => undefined): Command {
   addGlobalOptions(program)
   const groups: [string, Command[]][] = [
     ["Objects:", [putCommand(invoke), getCommand(invoke), mpUploadCommand(invoke)]],
-    ["", [lsCommand(invoke), statCommand(invoke), rmCommand(invoke), verifyCommand(invoke)]],
+    [
+      "",
+      [
+        lsCommand(invoke),
+        statCommand(invoke),
+        rmCommand(invoke),
+        verifyCommand(invoke),
+        rotateKeyCommand(invoke),
+      ],
+    ],
     ["Local files:", [encryptCommand(invoke), decryptCommand(invoke)]],
     [
       "Set-up:",

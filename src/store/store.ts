@@ -329,6 +329,8 @@ export interface ObjectInfo extends StoredObject {
   /** It must be restored before it can be read or copied. */
   readonly archived: boolean
   readonly serverSideEncryption: string | undefined
+  /** Whether that is under a customer's key (SSE-C). */
+  readonly customerEncrypted: boolean
   /** KMS key of the service's own encryption, and whether the bucket's key stands in for it. */
   readonly kmsKeyId: string | undefined
   readonly bucketKey: boolean

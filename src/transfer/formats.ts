@@ -73,7 +73,7 @@ export function isNative(reader: Reader): reader is NativeReader {
  *
  * @throws {IntegrityError} if it is damaged, bound to no key, or of a format that this version does not know.
  */
-function envelopeOf(metadata: Readonly<Record<string, string>>): Envelope | null {
+export function envelopeOf(metadata: Readonly<Record<string, string>>): Envelope | null {
   const envelope = fromUserMetadata(metadata)
   if (envelope && envelope.bind !== "key") {
     throw new IntegrityError(

@@ -29,7 +29,7 @@ export interface NewObject extends Disposable {
  */
 export async function newObject(
   context: TransferContext,
-  { address, settings }: UploadOptions,
+  { address, settings, privateMetadata: given }: UploadOptions,
   limits: StoreLimits,
   privateMetadata: PrivateMetadata,
 ): Promise<NewObject> {
@@ -44,9 +44,10 @@ export async function newObject(
       objectKey: address.key,
       writers: await writersOf(context, address),
       privateMetadata:
-        settings.contentType === undefined
+        given ??
+        (settings.contentType === undefined
           ? privateMetadata
-          : { ...privateMetadata, type: settings.contentType },
+          : { ...privateMetadata, type: settings.contentType }),
       random: context.random,
     })
     const metadata = toUserMetadata(envelope, limits, settings.metadata)

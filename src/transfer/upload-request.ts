@@ -1,3 +1,4 @@
+import type { PrivateMetadata } from "../envelope/private-metadata.ts"
 import type {
   ChecksumChoice,
   Conditions,
@@ -21,6 +22,8 @@ export interface UploadOptions extends PlanWishes {
   readonly conditions?: Conditions | undefined
   readonly checksum?: ChecksumChoice | undefined
   readonly requesterPays?: boolean | undefined
+  /** Instead of what is known of the file. */
+  readonly privateMetadata?: PrivateMetadata | undefined
 }
 
 export interface UploadRequest extends UploadOptions {

@@ -10,7 +10,7 @@ import { acquireLock } from "./lock.ts"
 import { objectUri } from "./naming.ts"
 import { PartMemory } from "./part-memory.ts"
 import { BUFFER_BUDGET_BYTES, planUpload, type UploadPlan } from "./plan.ts"
-import { openSource } from "./source.ts"
+import { openSource, type Source } from "./source.ts"
 import { checkConditions, conditionsToSend } from "./stored-object.ts"
 import { beginUpload } from "./upload-begin.ts"
 import { forgetStaleSeal, sendParts, type UploadSession } from "./upload-parts.ts"
@@ -36,9 +36,20 @@ export async function uploadFile(
   memory: PartMemory = new PartMemory(BUFFER_BUDGET_BYTES),
 ): Promise<UploadResult> {
   const { signal } = context
+  signal.throwIfAborted()
+  await using source = await openSource(request.path)
+  return await uploadSource(context, request, source, memory)
+}
+
+/** `uploadFile`, for a source that is open already, and need not be a file. It stays the caller's. */
+export async function uploadSource(
+  context: TransferContext,
+  request: UploadRequest,
+  source: Source,
+  memory: PartMemory,
+): Promise<UploadResult> {
+  const { signal } = context
   try {
-    signal.throwIfAborted()
-    await using source = await openSource(request.path)
     const { requesterPays } = request
     const limits = await context.store.limits(request.address.bucket, { signal, requesterPays })
     const plan = planUpload(source.bytes, limits, request)

@@ -88,6 +88,7 @@ export function infoOf(
     archived: storageClass === "GLACIER" || storageClass === "DEEP_ARCHIVE",
     serverSideEncryption:
       encryption === undefined ? undefined : kms?.dual ? "aws:kms:dsse" : SSE[encryption.kind],
+    customerEncrypted: encryption?.kind === "sse-c",
     kmsKeyId: kms?.keyId,
     bucketKey: kms?.bucketKey ?? false,
     tagCount: tags && Object.keys(tags).length > 0 ? Object.keys(tags).length : undefined,
