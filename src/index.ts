@@ -2,7 +2,8 @@
  * The library: what other programs may import. Everything here keeps its name and meaning within a major version.
  *
  * Keys come from `openKeySet`, or are made with `aesKek`, `passphraseKek` and `kekOf`; a store is made with `createS3Store`
- * and wrapped in `withRetry`; both go into a `TransferContext`, which every transfer takes.
+ * and wrapped in `withRetry`; both go into a `TransferContext`, which every transfer takes. The keyrings of a bucket are
+ * looked at if it has `Keyrings`, and not otherwise.
  */
 
 export { type RandomSource, SecretBytes } from "./crypto/secret.ts"
@@ -23,6 +24,23 @@ export {
   UnsupportedError,
   UsageError,
 } from "./errors.ts"
+export {
+  changeKeyring,
+  commitChange,
+  newEpoch,
+  newKeyring,
+  openTrusted,
+  trustKeyring,
+} from "./keyring/admin.ts"
+export type { KeyringChange, NewRecipient, PublicKek } from "./keyring/change.ts"
+export type { KeyringContext, KeyringNotice, KeyringOptions } from "./keyring/context.ts"
+export { diffKeyrings, type EpochChange, type KeyringDiff } from "./keyring/diff.ts"
+export type { Epoch, EpochState, Keyring, KeyringRecipient, SealedKeyring } from "./keyring/keyring.ts"
+export { Keyrings, type KeyringsOptions } from "./keyring/keyrings.ts"
+export { fetchKeyring, type StoredKeyring } from "./keyring/object.ts"
+export type { OpenKeyring } from "./keyring/open.ts"
+export { type KeyringPlace, keyringAddress, keyringPlace } from "./keyring/place.ts"
+export { listSeenKeyrings, type SeenKeyring } from "./keyring/seen.ts"
 export { aesFingerprint, aesKek } from "./keys/aes.ts"
 export {
   type BrokenKey,
@@ -52,7 +70,7 @@ export { type RotationResult, rotate } from "./rotation/rotate.ts"
 export { type RetryDependencies, type RetryEvent, type RetryPolicy, withRetry } from "./store/retry.ts"
 export { createS3Store, type S3StoreOptions } from "./store/s3.ts"
 export type * from "./store/store.ts"
-export type { Clock, ProgressEvent, TransferContext } from "./transfer/context.ts"
+export type { Clock, ObjectKeyrings, ProgressEvent, TransferContext } from "./transfer/context.ts"
 export { type DownloadRequest, type DownloadResult, downloadFile } from "./transfer/download.ts"
 export { downloadStream, type StreamRequest as DownloadStreamRequest } from "./transfer/download-stream.ts"
 export {

@@ -380,3 +380,12 @@ describe("what was seen before", () => {
     expect(run.stderr).toContain("whether a recipient wrote it cannot be told")
   })
 })
+
+test("keys remove keeps the only key that opens a keyring it has seen", async () => {
+  const site = await setUp()
+  await site.succeed(["keyring", "init", PREFIX, "--kek", "bob", "--yes"])
+  const run = await site.run(["keys", "remove", "bob"])
+  expect(run).toMatchObject({ status: 8, stderr: expect.stringContaining(`the keyring s3://vault/${RING}`) })
+  await site.succeed(["keyring", "add", PREFIX, "S3EP_KEK", "--yes"])
+  await site.succeed(["keys", "remove", "bob"])
+})

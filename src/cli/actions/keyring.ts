@@ -6,6 +6,7 @@ import type { KeyringChange } from "../../keyring/change.ts"
 import { activeEpoch } from "../../keyring/keyring.ts"
 import type { OpenKeyring } from "../../keyring/open.ts"
 import { type KeyringPlace, keyringPlace, prefixUri } from "../../keyring/place.ts"
+import { type Named, namesOf, pick } from "../../keys/choose.ts"
 import type { Kek, KeySet } from "../../keys/kek.ts"
 import type { TransferContext } from "../../transfer/context.ts"
 import { parseAddress } from "../address.ts"
@@ -28,8 +29,6 @@ export interface EpochOptions extends ConfirmOptions {
   readonly retire?: string
   readonly revoke?: string
 }
-
-const MIN_PREFIX_CHARACTERS = 4
 
 /** `keyring init`: the keys that would be written to become its recipients. */
 export async function initKeyring(session: Session, target: string, options: ConfirmOptions): Promise<void> {
@@ -82,8 +81,9 @@ export async function removeRecipients(
   const { io, output, signal } = session
   await changing(session, target, options, async (change, before, place) => {
     const { recipients, epochs } = before.keyring
-    const leaving = names.map((name) => pick(name, recipients, "recipient", ({ name }) => name))
-    for (const { kek } of leaving) change.remove(kek)
+    const known = recipients.map(({ kek: id, name }) => ({ id, name }))
+    const leaving = names.map((name) => find(name, known, "recipient"))
+    for (const { id } of leaving) change.remove(id)
     const who = leaving.map(({ name }) => name).join(", ")
     output.notice(
       `${who} may have kept the KEKs of ${counted(epochs.length, "epoch")}: what is encrypted to those stays readable to whoever can read the bucket and has them`,
@@ -111,11 +111,12 @@ export async function changeEpoch(session: Session, target: string, options: Epo
   await changing(session, target, options, async (change, before, place) => {
     const { epochs } = before.keyring
     const given = revoke ?? retire
-    const epoch = given === undefined ? activeEpoch(before.keyring) : pick(given, epochs, "epoch")
-    await change.move(epoch.kek, revoke === undefined ? "retired" : "revoked")
+    const known = epochs.map(({ kek }) => ({ id: kek, name: kek }))
+    const id = given === undefined ? activeEpoch(before.keyring).kek : find(given, known, "epoch").id
+    await change.move(id, revoke === undefined ? "retired" : "revoked")
     if (revoke === undefined) return
     output.notice(
-      `objects that are wrapped to ${epoch.kek} open with --allow-revoked only`,
+      `objects that are wrapped to ${id} open with --allow-revoked only`,
       `\`s3ep rotate-key ${prefixUri(place)}\` moves them to the active epoch, before or after`,
     )
   })
@@ -141,29 +142,10 @@ export async function contextWith(session: Session, keys: KeySet): Promise<Trans
   return { ...(await session.transfer("none")), keys }
 }
 
-// A name, an id, or the beginning of an id with or without its type; the first of these that fits at all.
-function pick<T extends { readonly kek: string }>(
-  given: string,
-  items: readonly T[],
-  what: string,
-  nameOf: (item: T) => string | null = () => null,
-): T {
-  const begins = ({ kek }: T) =>
-    given.length >= MIN_PREFIX_CHARACTERS &&
-    (kek.startsWith(given) || kek.slice(kek.indexOf(":") + 1).startsWith(given))
-  for (const fits of [(item: T) => nameOf(item) === given, ({ kek }: T) => kek === given, begins]) {
-    const [found, another] = items.filter(fits)
-    if (another) {
-      throw new UsageError(`${JSON.stringify(given)} is more than one ${what}`, {
-        hint: `use the whole id: ${items
-          .filter(fits)
-          .map(({ kek }) => kek)
-          .join(", ")}`,
-      })
-    }
-    if (found) return found
-  }
+function find<K extends Named>(given: string, items: readonly K[], what: string): K {
+  const found = pick(given, items)
+  if (found) return found
   throw new UsageError(`${JSON.stringify(given)} is no ${what} of the keyring`, {
-    hint: `there are ${items.map((item) => nameOf(item) ?? item.kek).join(", ")}`,
+    hint: `there are ${namesOf(items)}`,
   })
 }
