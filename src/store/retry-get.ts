@@ -54,7 +54,9 @@ export async function getAgain(
         throw garbled(what, `the store ended its answer ${first.range.end - position} bytes early`)
       } catch (error) {
         if (!(error instanceof UnavailableError)) throw error
-        if (info.etag === "") throw gaveUp(error, 1)
+        // Nothing is left to ask for where there was too much; and what has no ETag may be another object by now.
+        const over = error.transient === "garbled" && position >= first.range.end
+        if (over || info.etag === "") throw gaveUp(error, 1)
         meagre = position - failedAt < MEAGRE_BYTES ? meagre + 1 : 0
         failedAt = position
         if (meagre > MAX_MEAGRE) throw gaveUp(error, meagre)
