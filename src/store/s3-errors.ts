@@ -231,6 +231,7 @@ function isGarbage(code: string): boolean {
 
 function transient(failure: Failure, message: string, cause: unknown): S3epError | null {
   const { code, status } = failure
+  if (isGarbage(code)) return null
   const seconds = Number(failure.headers["retry-after"])
   const retryAfterSeconds = Number.isFinite(seconds) && seconds >= 0 ? seconds : undefined
   // The SDK gives errors within an answer of 200 the status 503, whatever they are.
@@ -245,7 +246,7 @@ function transient(failure: Failure, message: string, cause: unknown): S3epError
   if (status >= 500 || code === "InternalError") {
     return new UnavailableError(message, { cause, transient: "server", retryAfterSeconds })
   }
-  if (status > 0 || isGarbage(code)) return null
+  if (status > 0) return null
   return new UnavailableError(message, { cause, transient: "network", hint: networkHint(failure) })
 }
 

@@ -8,7 +8,7 @@ import {
 } from "@aws-sdk/client-s3"
 import { addressInput, callInput, customerKeyInput } from "./s3-inputs.ts"
 import { checksumOf, etagOf } from "./s3-outputs.ts"
-import { garbled, keyDecoder, Pages } from "./s3-pages.ts"
+import { garbled, keyDecoder, lengthOf, Pages } from "./s3-pages.ts"
 import type { S3Session, Sending } from "./s3-session.ts"
 import type {
   CallOptions,
@@ -69,7 +69,7 @@ function entriesOf(page: ListObjectsV2CommandOutput, action: string): ListedObje
     (one): ListedObject => ({
       kind: "object",
       key: key(one.Key),
-      bytes: one.Size ?? 0,
+      bytes: lengthOf(one.Size, action),
       etag: etagOf(one.ETag),
       lastModified: one.LastModified,
       storageClass: one.StorageClass,
@@ -120,7 +120,7 @@ export async function* listParts(
       yield {
         partNumber,
         etag: etagOf(part.ETag),
-        bytes: part.Size ?? 0,
+        bytes: lengthOf(part.Size, action),
         checksum: checksumOf(part),
         lastModified: part.LastModified,
       }

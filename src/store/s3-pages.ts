@@ -65,3 +65,10 @@ export function keyDecoder(
     }
   }
 }
+
+/** A length as a listing says it; some leave it out. */
+export function lengthOf(bytes: number | undefined, action: string): number {
+  if (bytes === undefined) return 0
+  if (Number.isSafeInteger(bytes) && bytes >= 0) return bytes
+  throw garbled(action, "it lists a length that is none")
+}
