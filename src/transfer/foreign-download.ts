@@ -76,6 +76,30 @@ export async function* streamForeign(
   }
 }
 
+/**
+ * Decrypt all of an object of another system into something that can be given up, as `provisionally` does, without a
+ * word about its format.
+ *
+ * @throws {IntegrityError} if it is not what was written.
+ */
+export async function consumeForeign<T>(
+  context: TransferContext,
+  object: ForeignObject,
+  options: Item,
+  consume: (plaintext: AsyncIterable<Uint8Array>) => Promise<T>,
+): Promise<T> {
+  return await provisionally(context, sourceOf(context, object, options), consume)
+}
+
+/**
+ * Refuse an object of another system that nothing authenticates, as `admit` does, without a word about its format.
+ *
+ * @throws {IntegrityError} unless `allowUnauthenticated` says otherwise.
+ */
+export function refuseForeign(context: TransferContext, { address, reader }: ForeignObject): void {
+  admit({ ...context, onProgress: () => undefined }, { subject: objectUri(address), reader })
+}
+
 /** Read all of an object of another system, check what can be checked, and keep nothing. @returns its plaintext bytes. */
 export async function verifyForeign(
   context: TransferContext,

@@ -42,12 +42,11 @@ export async function uploadStream(context: TransferContext, request: StreamRequ
     signal.throwIfAborted()
     const { address, requesterPays, expectedBytes, name } = request
     const limits = await context.store.limits(address.bucket, { signal, requesterPays })
-    const geometry = geometryFor(request, limits)
     const item = request.item ?? name ?? "-"
     await checkConditions(context, request, limits.conditionalPut && limits.conditionalComplete)
     context.onProgress({ type: "started", item, bytes: expectedBytes, doneBytes: 0, parts: undefined })
     using object = await newObject(context, request, limits, name === undefined ? {} : { name })
-    const result = await store(context, { ...request, item }, limits, geometry, object)
+    const result = await storeStream(context, { ...request, item }, limits, object)
     context.onProgress({ type: "finished", item })
     return result
   } catch (error) {
@@ -63,13 +62,17 @@ function geometryFor(request: StreamRequest, limits: StoreLimits): Geometry {
   return { chunkBytes: layout.chunkBytes, chunksPerSegment: layout.chunksPerSegment }
 }
 
-async function store(
+/**
+ * Encrypt a stream under a DEK and an envelope that are there already, and store it, as `uploadStream` does. The
+ * envelope may be bound to another key than the object is stored under: to the one it will be copied to.
+ */
+export async function storeStream(
   context: TransferContext,
   request: StreamRequest & { readonly item: string },
   limits: StoreLimits,
-  geometry: Geometry,
   object: NewObject,
 ): Promise<UploadResult> {
+  const geometry = geometryFor(request, limits)
   const most = sealedSegmentBytes(segmentPlaintextBytes(geometry), geometry) + SEAL_BYTES
   const wholeBytes =
     most > Math.min(limits.maxPutBytes, MAX_BUFFERED_BYTES) ? 0 : segmentPlaintextBytes(geometry)
