@@ -15,6 +15,7 @@ _s3ep_subcommand() {
     ' rm' | \
     ' verify' | \
     ' rotate-key' | \
+    ' migrate' | \
     ' encrypt' | \
     ' decrypt' | \
     ' keys' | \
@@ -77,6 +78,9 @@ _s3ep_value_of() {
     ' verify'' --sse-c-key-file') reply='@file' ;;
     ' rotate-key'' --to' | ' rotate-key'' --from' | ' rotate-key'' --shard' | ' rotate-key'' --merge' | ' rotate-key'' --concurrency') reply='@nothing' ;;
     ' rotate-key'' --sse-c-key-file') reply='@file' ;;
+    ' migrate'' --include' | ' migrate'' --exclude' | ' migrate'' --expect-bytes' | ' migrate'' --expect-sha256' | ' migrate'' --part-size' | ' migrate'' --chunk-size' | ' migrate'' --concurrency' | ' migrate'' --storage-class') reply='@nothing' ;;
+    ' migrate'' --checksum') reply='auto crc32 crc64nvme sha256 none' ;;
+    ' migrate'' --sse-c-key-file') reply='@file' ;;
     ' keys generate'' --kind') reply='aes rsa age age-pq' ;;
     ' keyring add'' --name') reply='@nothing' ;;
     ' keyring epoch'' --retire' | ' keyring epoch'' --revoke') reply='@nothing' ;;
@@ -89,7 +93,7 @@ _s3ep_offer_of() {
   case "$1" in
     '')
       options='--version --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --proxy-config --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color -h --help'
-      subcommands='put get mp-upload ls stat rm verify rotate-key encrypt decrypt keys keyring config completion help'
+      subcommands='put get mp-upload ls stat rm verify rotate-key migrate encrypt decrypt keys keyring config completion help'
       arguments='@nothing'
       ;;
     ' put')
@@ -151,6 +155,11 @@ _s3ep_offer_of() {
       options='-r --recursive --to --from --new-epoch --reencrypt --no-acl --plan --prove --purge-old-versions --bypass-governance --shard --merge -y --yes -n --dry-run --concurrency --requester-pays --sse-c-key-file -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --proxy-config --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
       subcommands=''
       arguments='@nothing'
+      ;;
+    ' migrate')
+      options='--in-place --plan -n --dry-run -r --recursive --include --exclude --plaintext --allow-unauthenticated --expect-bytes --expect-sha256 --part-size --chunk-size --concurrency --checksum --requester-pays --storage-class --sse-c-key-file -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --proxy-config --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      subcommands=''
+      arguments='@file'
       ;;
     ' encrypt')
       options='--no-clobber -n --dry-run -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --proxy-config --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'

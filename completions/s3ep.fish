@@ -12,12 +12,12 @@ function __s3ep_place
             continue
         end
         switch $token
-            case --profile --config --endpoint --region --service --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --proxy-config --color --expected-size --include --exclude --symlinks --part-size --chunk-size --concurrency --checksum --if-none-match --storage-class --sse-c-key-file --content-type --cache-control --content-disposition --content-encoding --content-language --metadata --tag --acl --sse --sse-kms-key-id --object-lock-mode --object-lock-retain-until --range --version-id --older-than --to --from --shard --merge --kind --name --retire --revoke
+            case --profile --config --endpoint --region --service --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --proxy-config --color --expected-size --include --exclude --symlinks --part-size --chunk-size --concurrency --checksum --if-none-match --storage-class --sse-c-key-file --content-type --cache-control --content-disposition --content-encoding --content-language --metadata --tag --acl --sse --sse-kms-key-id --object-lock-mode --object-lock-retain-until --range --version-id --older-than --to --from --shard --merge --expect-bytes --expect-sha256 --kind --name --retire --revoke
                 set pending yes
             case '-*'
                 continue
             case '*'
-                if test $arguments -eq 0; and contains -- (string join ' ' $path $token) 'put' 'get' 'mp-upload' 'mp-upload list' 'mp-upload resume' 'mp-upload abort' 'mp-upload clean' 'ls' 'stat' 'rm' 'verify' 'rotate-key' 'encrypt' 'decrypt' 'keys' 'keys generate' 'keys list' 'keys show' 'keys import' 'keys export' 'keys recipients' 'keys retire' 'keys revoke' 'keys activate' 'keys remove' 'keyring' 'keyring init' 'keyring show' 'keyring add' 'keyring remove' 'keyring epoch' 'keyring trust' 'config' 'config explain' 'config path' 'config check' 'completion' 'help'
+                if test $arguments -eq 0; and contains -- (string join ' ' $path $token) 'put' 'get' 'mp-upload' 'mp-upload list' 'mp-upload resume' 'mp-upload abort' 'mp-upload clean' 'ls' 'stat' 'rm' 'verify' 'rotate-key' 'migrate' 'encrypt' 'decrypt' 'keys' 'keys generate' 'keys list' 'keys show' 'keys import' 'keys export' 'keys recipients' 'keys retire' 'keys revoke' 'keys activate' 'keys remove' 'keyring' 'keyring init' 'keyring show' 'keyring add' 'keyring remove' 'keyring epoch' 'keyring trust' 'config' 'config explain' 'config path' 'config check' 'completion' 'help'
                     set -a path $token
                 else
                     set arguments (math $arguments + 1)
@@ -77,6 +77,7 @@ complete -c s3ep -n '__s3ep_first \'\'' -a stat -d 'describe objects: format, si
 complete -c s3ep -n '__s3ep_first \'\'' -a rm -d 'delete objects'
 complete -c s3ep -n '__s3ep_first \'\'' -a verify -d 'read objects and check every byte, writing nothing'
 complete -c s3ep -n '__s3ep_first \'\'' -a rotate-key -d 'move stored objects to another key, inside the store'
+complete -c s3ep -n '__s3ep_first \'\'' -a migrate -d 'move objects of other systems to the format of s3ep'
 complete -c s3ep -n '__s3ep_first \'\'' -a encrypt -d 'encrypt a local file or pipe'
 complete -c s3ep -n '__s3ep_first \'\'' -a decrypt -d 'verify and decrypt a local file or pipe'
 complete -c s3ep -n '__s3ep_first \'\'' -a keys -d 'make, list, copy and retire the keys of this machine'
@@ -214,6 +215,25 @@ complete -c s3ep -n '__s3ep_at \'rotate-key\'' -l concurrency -r -f -d 'requests
 complete -c s3ep -n '__s3ep_at \'rotate-key\'' -l requester-pays -d 'agree to be charged for requests to buckets of others'
 complete -c s3ep -n '__s3ep_at \'rotate-key\'' -l sse-c-key-file -r -F -d 'key of server-side encryption (SSE-C): 32 bytes raw, in hex or in base64'
 complete -c s3ep -n '__s3ep_at \'rotate-key\'' -s h -l help -d 'print help'
+complete -c s3ep -n '__s3ep_at \'migrate\'' -l in-place -d 'replace each object by its migrated self'
+complete -c s3ep -n '__s3ep_at \'migrate\'' -l plan -d 'look at every object, and say what there is to migrate and what it takes'
+complete -c s3ep -n '__s3ep_at \'migrate\'' -s n -l dry-run -d 'say what would be done, and do nothing'
+complete -c s3ep -n '__s3ep_at \'migrate\'' -s r -l recursive -d 'the whole tree'
+complete -c s3ep -n '__s3ep_at \'migrate\'' -l include -r -f -d 'only these files, a pattern as in .gitignore; may be repeated'
+complete -c s3ep -n '__s3ep_at \'migrate\'' -l exclude -r -f -d 'not these files, a pattern as in .gitignore; may be repeated'
+complete -c s3ep -n '__s3ep_at \'migrate\'' -l plaintext -d 'pass on as it is what is in no format s3ep knows'
+complete -c s3ep -n '__s3ep_at \'migrate\'' -l allow-unauthenticated -d 'read what nothing authenticates, and do not wait for the end to release what it would prove'
+complete -c s3ep -n '__s3ep_at \'migrate\'' -l expect-bytes -r -f -d 'fail with status 4 if the plaintext has another length'
+complete -c s3ep -n '__s3ep_at \'migrate\'' -l expect-sha256 -r -f -d 'fail with status 4 if the plaintext has another SHA-256'
+complete -c s3ep -n '__s3ep_at \'migrate\'' -l part-size -r -f -d 'bytes of each part; grows when a file needs it (default: 16MiB)'
+complete -c s3ep -n '__s3ep_at \'migrate\'' -l chunk-size -r -f -d 'bytes that are authenticated together (default: 64KiB)'
+complete -c s3ep -n '__s3ep_at \'migrate\'' -l concurrency -r -f -d 'requests in flight at once; chosen from the part size otherwise'
+complete -c s3ep -n '__s3ep_at \'migrate\'' -l checksum -r -f -a 'auto crc32 crc64nvme sha256 none' -d 'how the service checks what it receives'
+complete -c s3ep -n '__s3ep_at \'migrate\'' -l requester-pays -d 'agree to be charged for requests to buckets of others'
+complete -c s3ep -n '__s3ep_at \'migrate\'' -l storage-class -r -f -d 'storage class of what is uploaded'
+complete -c s3ep -n '__s3ep_at \'migrate\'' -l sse-c-key-file -r -F -d 'key of server-side encryption (SSE-C): 32 bytes raw, in hex or in base64'
+complete -c s3ep -n '__s3ep_at \'migrate\'' -s h -l help -d 'print help'
+complete -c s3ep -n '__s3ep_at \'migrate\'' -F
 complete -c s3ep -n '__s3ep_at \'encrypt\'' -l no-clobber -d 'fail with status 8 if the file exists, instead of replacing it'
 complete -c s3ep -n '__s3ep_at \'encrypt\'' -s n -l dry-run -d 'say what would be done, and do nothing'
 complete -c s3ep -n '__s3ep_at \'encrypt\'' -s h -l help -d 'print help'

@@ -7,6 +7,7 @@ import { getCommand } from "./commands/get.ts"
 import { keyringCommand } from "./commands/keyring.ts"
 import { keysCommand } from "./commands/keys.ts"
 import { lsCommand } from "./commands/ls.ts"
+import { migrateCommand } from "./commands/migrate.ts"
 import { mpUploadCommand } from "./commands/mp-upload.ts"
 import { putCommand } from "./commands/put.ts"
 import { rmCommand } from "./commands/rm.ts"
@@ -48,6 +49,7 @@ export function createProgram(invoke: Invoke = async () => undefined): Command {
         rmCommand(invoke),
         verifyCommand(invoke),
         rotateKeyCommand(invoke),
+        migrateCommand(invoke),
       ],
     ],
     ["Local files:", [encryptCommand(invoke), decryptCommand(invoke)]],
