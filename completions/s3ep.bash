@@ -81,6 +81,8 @@ _s3ep_value_of() {
     ' migrate'' --include' | ' migrate'' --exclude' | ' migrate'' --expect-bytes' | ' migrate'' --expect-sha256' | ' migrate'' --part-size' | ' migrate'' --chunk-size' | ' migrate'' --concurrency' | ' migrate'' --storage-class') reply='@nothing' ;;
     ' migrate'' --checksum') reply='auto crc32 crc64nvme sha256 none' ;;
     ' migrate'' --sse-c-key-file') reply='@file' ;;
+    ' decrypt'' --object-metadata') reply='@file' ;;
+    ' decrypt'' --object-key') reply='@nothing' ;;
     ' keys generate'' --kind') reply='aes rsa age age-pq' ;;
     ' keyring add'' --name') reply='@nothing' ;;
     ' keyring epoch'' --retire' | ' keyring epoch'' --revoke') reply='@nothing' ;;
@@ -167,7 +169,7 @@ _s3ep_offer_of() {
       arguments='@file'
       ;;
     ' decrypt')
-      options='--no-clobber -n --dry-run -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --proxy-config --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      options='--no-clobber -n --dry-run --plaintext --allow-unauthenticated --object-metadata --object-key -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --proxy-config --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
       subcommands=''
       arguments='@file'
       ;;

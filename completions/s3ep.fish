@@ -12,7 +12,7 @@ function __s3ep_place
             continue
         end
         switch $token
-            case --profile --config --endpoint --region --service --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --proxy-config --color --expected-size --include --exclude --symlinks --part-size --chunk-size --concurrency --checksum --if-none-match --storage-class --sse-c-key-file --content-type --cache-control --content-disposition --content-encoding --content-language --metadata --tag --acl --sse --sse-kms-key-id --object-lock-mode --object-lock-retain-until --range --version-id --older-than --to --from --shard --merge --expect-bytes --expect-sha256 --kind --name --retire --revoke
+            case --profile --config --endpoint --region --service --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --proxy-config --color --expected-size --include --exclude --symlinks --part-size --chunk-size --concurrency --checksum --if-none-match --storage-class --sse-c-key-file --content-type --cache-control --content-disposition --content-encoding --content-language --metadata --tag --acl --sse --sse-kms-key-id --object-lock-mode --object-lock-retain-until --range --version-id --older-than --to --from --shard --merge --expect-bytes --expect-sha256 --object-metadata --object-key --kind --name --retire --revoke
                 set pending yes
             case '-*'
                 continue
@@ -240,6 +240,10 @@ complete -c s3ep -n '__s3ep_at \'encrypt\'' -s h -l help -d 'print help'
 complete -c s3ep -n '__s3ep_at \'encrypt\'' -F
 complete -c s3ep -n '__s3ep_at \'decrypt\'' -l no-clobber -d 'fail with status 8 if the file exists, instead of replacing it'
 complete -c s3ep -n '__s3ep_at \'decrypt\'' -s n -l dry-run -d 'say what would be done, and do nothing'
+complete -c s3ep -n '__s3ep_at \'decrypt\'' -l plaintext -d 'pass on as it is what is in no format s3ep knows'
+complete -c s3ep -n '__s3ep_at \'decrypt\'' -l allow-unauthenticated -d 'read what nothing authenticates, and do not wait for the end to release what it would prove'
+complete -c s3ep -n '__s3ep_at \'decrypt\'' -l object-metadata -r -F -d 'metadata of the object it was: JSON, as aws s3api head-object prints it'
+complete -c s3ep -n '__s3ep_at \'decrypt\'' -l object-key -r -f -d 'key of the object it was'
 complete -c s3ep -n '__s3ep_at \'decrypt\'' -s h -l help -d 'print help'
 complete -c s3ep -n '__s3ep_at \'decrypt\'' -F
 complete -c s3ep -n '__s3ep_at \'keys\'' -s h -l help -d 'print help'

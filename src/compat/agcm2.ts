@@ -4,6 +4,7 @@ import { RefusedError } from "../agcm/refused.ts"
 import { openStream } from "../agcm/stream.ts"
 import { TAG_BYTES } from "../crypto/aead.ts"
 import type { SecretBytes } from "../crypto/secret.ts"
+import { UsageError } from "../errors.ts"
 import type { Format, Found, OpenBody, Reader, ReaderKek } from "./format.ts"
 
 export const AGCM2 = "agcm2"
@@ -52,7 +53,11 @@ export class Agcm2Format<E> implements Format {
     const envelopes = this.#envelopes
     const envelope = envelopes.find(metadata)
     if (!envelope) return null
-    if (bytes === null) throw new RangeError("an object whose length nobody knows")
+    if (bytes === null) {
+      throw new UsageError("how long it is has to be known before it is read", {
+        hint: "read it from a file",
+      })
+    }
     if (bytes < HEADER_BYTES + TAG_BYTES + SEAL_BYTES) throw new RefusedError("too short")
     const header = head.slice(0, HEADER_BYTES)
     const layout = layoutOfCiphertext(bytes, parseHeader(header, { segmentIndex: 0 }))

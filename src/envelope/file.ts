@@ -38,6 +38,11 @@ export function encodeFileHeader(
   return concat(MAGIC, u32le(VERSION), u32le(areaBytes), u32le(json.length), json, zeros)
 }
 
+/** Whether bytes begin as a container does. */
+export function isContainer(begin: Uint8Array): boolean {
+  return MAGIC.every((byte, at) => begin[at] === byte)
+}
+
 /**
  * Read a container's first 16 bytes: how long its header is.
  *
@@ -45,7 +50,7 @@ export function encodeFileHeader(
  * @throws {IntegrityError} if they do not begin a container of version 1, or its lengths are impossible.
  */
 export function parseFilePrefix(prefix: Uint8Array): FilePrefix {
-  if (prefix.length < FILE_PREFIX_BYTES || !MAGIC.every((byte, at) => prefix[at] === byte)) {
+  if (prefix.length < FILE_PREFIX_BYTES || !isContainer(prefix)) {
     throw new IntegrityError("it does not begin with the header of an s3ep file")
   }
   const version = readU32le(prefix, 4)

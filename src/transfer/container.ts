@@ -1,11 +1,19 @@
 import { SALT_BYTES } from "../agcm/layout.ts"
 import { openStream, sealStream } from "../agcm/stream.ts"
+import { concat } from "../bytes.ts"
+import { AGCM2 } from "../compat/agcm2.ts"
+import { RECOGNITION_BYTES } from "../compat/format.ts"
+import { recognise } from "../compat/registry.ts"
 import { KEY_BYTES } from "../crypto/aead.ts"
 import { SecretBytes } from "../crypto/secret.ts"
 import { createEnvelope, openEnvelope } from "../envelope/envelope.ts"
-import { encodeFileHeader, readFileHeader } from "../envelope/file.ts"
+import { encodeFileHeader, isContainer, readFileHeader } from "../envelope/file.ts"
 import { openPrivateMetadata, type PrivateMetadata } from "../envelope/private-metadata.ts"
 import type { TransferContext } from "./context.ts"
+import { admit, released } from "./foreign.ts"
+import { formatsOf } from "./formats.ts"
+import { continued } from "./framing.ts"
+import { formatOf, type ObjectFormat } from "./inspect.ts"
 
 const DEFAULT_GEOMETRY = { chunkBytes: 65_536, chunksPerSegment: 256 }
 
@@ -50,25 +58,74 @@ export async function* encryptStream(
   }
 }
 
+/** What a file was when it was an object in a bucket, for formats that keep beside it what reading it takes. */
+export interface FormerObject {
+  readonly key: string
+  /** User metadata: lower-case names without `x-amz-meta-`. */
+  readonly metadata: Readonly<Record<string, string>>
+}
+
+export interface DecryptOptions {
+  /** Called with what the container knows of the original, before the first byte. */
+  readonly onPrivate?: ((metadata: PrivateMetadata | null) => void) | undefined
+  /** Called with what it turned out to be, before the first byte. */
+  readonly onFormat?: ((format: ObjectFormat) => void) | undefined
+  /** Its name in messages. */
+  readonly subject?: string | undefined
+  readonly object?: FormerObject | undefined
+  /** Bytes of the source, where they are known. */
+  readonly bytes?: number | undefined
+}
+
 /**
- * Decrypt an S3EP container as it arrives. Each chunk is handed out once it verified: only a normal end says that
- * there is no more and the container is whole.
+ * Decrypt an S3EP container, or whatever else is recognised, as it arrives. What is handed out is verified: of a
+ * container each chunk as it comes, of most formats of others all of it before the first byte. Only a normal end says
+ * that there is no more and it is whole.
  *
- * @param onPrivate - called with what the container knows of the original, before the first byte.
- * @throws {IntegrityError} if it is not an S3EP container, or not what was written.
+ * @throws {IntegrityError} if it is in no known format, or not what was written.
  * @throws {KeyMissingError} if no key at hand opens it.
  */
 export async function* decryptStream(
   context: LocalContext,
   source: AsyncIterable<Uint8Array>,
-  options: { onPrivate?: ((metadata: PrivateMetadata | null) => void) | undefined } = {},
+  options: DecryptOptions = {},
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const { head, pieces } = await begin(source)
+  try {
+    const { metadata = {}, key: objectKey = null } = options.object ?? {}
+    const found = { objectKey, metadata, bytes: options.bytes ?? null, parts: null, head }
+    // A container says what it is; what is beside it cannot make it anything else.
+    const reader = isContainer(head) ? null : recognise(formatsOf(context), found)
+    if (!reader) {
+      yield* openContainer(context, pieces, options)
+      return
+    }
+    using body = await reader.open()
+    options.onFormat?.(formatOf(reader))
+    options.onPrivate?.(null)
+    const opened = { subject: options.subject ?? "it", reader, body, stored: () => pieces, repeatable: false }
+    admit(context, opened)
+    for await (const piece of released(context, opened)) {
+      context.signal.throwIfAborted()
+      yield piece
+    }
+  } finally {
+    await pieces.return()
+  }
+}
+
+async function* openContainer(
+  context: LocalContext,
+  source: AsyncIterable<Uint8Array>,
+  { onPrivate, onFormat }: DecryptOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const { readers } = context.keys
   const { envelope, body } = await readFileHeader(source)
   try {
     const { dek } = await openEnvelope(envelope, { objectKey: "", readers })
     using _ = dek
-    options.onPrivate?.(openPrivateMetadata(envelope, dek))
+    onFormat?.({ id: AGCM2, title: AGCM2, verdict: "sound", findings: [] })
+    onPrivate?.(openPrivateMetadata(envelope, dek))
     for await (const chunk of openStream(dek, body)) {
       context.signal.throwIfAborted()
       yield chunk
@@ -76,4 +133,20 @@ export async function* decryptStream(
   } finally {
     await body.return?.()
   }
+}
+
+/** The first bytes of a stream, and all of it. */
+async function begin(
+  source: AsyncIterable<Uint8Array>,
+): Promise<{ head: Uint8Array; pieces: AsyncGenerator<Uint8Array, void, undefined> }> {
+  const input = source[Symbol.asyncIterator]()
+  const first: Uint8Array[] = []
+  let bytes = 0
+  while (bytes < RECOGNITION_BYTES) {
+    const next = await input.next()
+    if (next.done) break
+    first.push(next.value.slice()) // the source may use its memory again for the next piece
+    bytes += next.value.length
+  }
+  return { head: concat(...first).subarray(0, RECOGNITION_BYTES), pieces: continued(first, input) }
 }

@@ -45,7 +45,8 @@ export async function* withoutFraming(
   onUnframed()
 }
 
-async function* continued(
+/** A stream that was begun, from its beginning again. */
+export async function* continued(
   begin: readonly Uint8Array[],
   input: AsyncIterator<Uint8Array>,
 ): AsyncGenerator<Uint8Array, void, undefined> {

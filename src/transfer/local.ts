@@ -2,7 +2,8 @@ import { type FileHandle, open, stat } from "node:fs/promises"
 import { basename, join } from "node:path"
 import { formatMtime, type PrivateMetadata } from "../envelope/private-metadata.ts"
 import { UsageError } from "../errors.ts"
-import { decryptStream, encryptStream, type LocalContext } from "./container.ts"
+import { decryptStream, encryptStream, type FormerObject, type LocalContext } from "./container.ts"
+import type { ObjectFormat } from "./inspect.ts"
 import { localError } from "./local-error.ts"
 import { named } from "./naming.ts"
 import { existsAlready, inspectTarget, ReplacementFile, restored, temporaryPath } from "./replace.ts"
@@ -10,7 +11,14 @@ import { openSource } from "./source.ts"
 import { writePieces } from "./write-pieces.ts"
 import { writeInOrder } from "./write-stream.ts"
 
-export { decryptStream, type EncryptOptions, encryptStream, type LocalContext } from "./container.ts"
+export {
+  type DecryptOptions,
+  decryptStream,
+  type EncryptOptions,
+  encryptStream,
+  type FormerObject,
+  type LocalContext,
+} from "./container.ts"
 
 const READ_BYTES = 1_048_576
 const SUFFIX = ".s3ep"
@@ -30,6 +38,8 @@ export interface LocalResult {
   readonly target: string
   /** Plaintext. */
   readonly bytes: number
+  /** Of what was decrypted. */
+  readonly format?: ObjectFormat | undefined
 }
 
 /**
@@ -67,33 +77,43 @@ export async function encryptFile(
 }
 
 /**
- * Decrypt an S3EP container into a file that appears under its name only once all of it verified, with the mode
- * and time of modification the original had. In a directory it is called as the container is, without `.s3ep`.
+ * Decrypt an S3EP container, or whatever else is recognised, into a file that appears under its name only once all of
+ * it verified, with the mode and time of modification the original had. In a directory it is called as the container
+ * is, without `.s3ep`.
  *
- * @throws {IntegrityError} if it is not an S3EP container, or not what was written; {KeyMissingError} if no key
+ * @throws {IntegrityError} if it is in no known format, or not what was written; {KeyMissingError} if no key
  * at hand opens it.
  * @throws {PreconditionError} if the target exists and may not be replaced; {LocalIoError} if either file cannot be
  * read or written.
  */
 export async function decryptFile(
   context: LocalContext,
-  request: LocalRequest & { readonly preserve?: boolean | undefined },
+  request: LocalRequest & {
+    readonly preserve?: boolean | undefined
+    /** What it was in a bucket. */
+    readonly object?: FormerObject | undefined
+  },
 ): Promise<LocalResult> {
-  const { source: path } = request
+  const { source: path, object } = request
   const name = basename(path)
   let metadata: PrivateMetadata | null = null
   const onPrivate = (found: PrivateMetadata | null): void => {
     metadata = found
   }
+  let format: ObjectFormat | undefined
+  const onFormat = (found: ObjectFormat): void => {
+    format = found
+  }
   try {
-    await isRegular(path) // a directory is refused
-    const opened = decryptStream(context, readInOrder(path), { onPrivate })
+    const bytes = (await isRegular(path)) ? (await stat(path)).size : undefined // a directory is refused
+    const subject = request.item ?? path
+    const opened = decryptStream(context, readInOrder(path), { onPrivate, onFormat, subject, object, bytes })
     const counted = counting(context, request, opened, undefined)
     const inDirectory = name.endsWith(SUFFIX) && name !== SUFFIX ? name.slice(0, -SUFFIX.length) : null
     const target = await deliver(context, request, inDirectory, counted.pieces, () =>
       request.preserve === false ? {} : restored(metadata),
     )
-    return { target, bytes: counted.finished() }
+    return { target, bytes: counted.finished(), format }
   } catch (error) {
     throw named(error, "open", path)
   }

@@ -1,11 +1,13 @@
 import { basename, resolve } from "node:path"
 import type { PrivateMetadata } from "../../envelope/private-metadata.ts"
 import { UsageError } from "../../errors.ts"
+import type { ObjectFormat } from "../../transfer/inspect.ts"
 import {
   decryptFile,
   decryptStream,
   encryptFile,
   encryptStream,
+  type FormerObject,
   type LocalContext,
   type LocalRequest,
   type LocalResult,
@@ -17,13 +19,20 @@ import { parsePlace } from "../address.ts"
 import { counting, deliverToFile } from "../deliver.ts"
 import { metadataOf, piecesOf, standardInput } from "../input.ts"
 import { writeData } from "../output.ts"
+import type { ReadingFlags } from "../reading.ts"
 import type { Session } from "../session.ts"
 import { formatBytes } from "../text.ts"
+import { foreignTitle } from "./fetched.ts"
 
 export interface LocalOptions {
   /** `--no-clobber` makes it false. */
   readonly clobber: boolean
   readonly dryRun?: boolean
+}
+
+export interface DecryptLocalOptions extends LocalOptions, ReadingFlags {
+  readonly objectMetadata?: string
+  readonly objectKey?: string
 }
 
 /** One direction of the way between a file and its container. */
@@ -34,8 +43,10 @@ interface Direction {
   readonly ofStream: (
     context: LocalContext,
     source: AsyncIterable<Uint8Array>,
-    metadata: PrivateMetadata | undefined,
+    original: { readonly metadata: PrivateMetadata | undefined; readonly bytes: number | undefined },
   ) => AsyncIterable<Uint8Array>
+  /** What `ofStream` turned out to read. */
+  readonly format?: () => ObjectFormat | undefined
 }
 
 /** Where from and where to; null is standard input or output. */
@@ -59,31 +70,53 @@ export function encryptLocal(
     verb: "encrypt",
     done: "encrypted",
     ofFile: (context, request) => encryptFile(context, { ...request, chunkBytes }),
-    ofStream: (context, pieces, privateMetadata) =>
+    ofStream: (context, pieces, { metadata: privateMetadata }) =>
       encryptStream(context, pieces, { chunkBytes, privateMetadata }),
   })
 }
 
 /** `decrypt`. */
-export function decryptLocal(
+export async function decryptLocal(
   session: Session,
   source: string,
   dest: string,
-  options: LocalOptions,
+  options: DecryptLocalOptions,
 ): Promise<void> {
+  const object = await formerObject(session, options)
+  let format: ObjectFormat | undefined
+  const onFormat = (found: ObjectFormat): void => {
+    format = found
+  }
+  const subject = source === "-" ? "standard input" : source
   return transform(session, source, dest, options, {
     verb: "decrypt",
     done: "decrypted",
-    ofFile: decryptFile,
-    ofStream: (context, pieces) => decryptStream(context, pieces),
+    ofFile: (context, request) => decryptFile(context, { ...request, object }),
+    ofStream: (context, pieces, { bytes }) =>
+      decryptStream(context, pieces, { onFormat, subject, object, bytes }),
+    format: () => format,
   })
+}
+
+async function formerObject(
+  { io }: Session,
+  { objectMetadata, objectKey: key }: DecryptLocalOptions,
+): Promise<FormerObject | undefined> {
+  if (objectMetadata === undefined && key === undefined) return undefined
+  if (objectMetadata === undefined || key === undefined) {
+    throw new UsageError("--object-metadata and --object-key go together", {
+      hint: "aws s3api head-object prints what --object-metadata takes; --object-key is the key it had",
+    })
+  }
+  const { readObjectMetadata } = await import("../object-metadata.ts")
+  return { key, metadata: await readObjectMetadata(resolve(io.cwd, objectMetadata)) }
 }
 
 async function transform(
   session: Session,
   source: string,
   dest: string,
-  { clobber, dryRun }: LocalOptions,
+  { clobber, dryRun, ...flags }: LocalOptions & ReadingFlags,
   direction: Direction,
 ): Promise<void> {
   const { io, output } = session
@@ -96,15 +129,17 @@ async function transform(
     })
   }
   if (dryRun) return plan(session, { from, to, source, dest, clobber }, direction.verb)
-  const context = await session.local(direction.verb === "encrypt" ? "write" : "read")
+  const context = await session.local(direction.verb === "encrypt" ? "write" : "read", flags)
   if (to === null) output.reserveStdout()
   const result = await deliver(session, context, direction, { from, to, source, clobber }).catch((error) => {
     throw named(error, direction.verb, source === "-" ? "standard input" : source)
   })
-  const line = { type: direction.done, source, target: result.target, bytes: result.bytes }
+  const { target, bytes, format } = result
+  const known = direction.verb === "decrypt" ? { format: format?.id ?? null } : {}
+  const line = { type: direction.done, source, target, bytes, ...known }
   if (to !== null || output.json) {
     output.report(line, ({ type, source, target, bytes }) => {
-      return `${type} ${source} to ${target} (${formatBytes(bytes)})`
+      return `${type} ${source} to ${target} (${formatBytes(bytes)}${foreignTitle(format)})`
     })
   }
   output.count("bytes", result.bytes)
@@ -113,7 +148,7 @@ async function transform(
 async function deliver(
   session: Session,
   context: LocalContext,
-  { ofFile, ofStream }: Direction,
+  { verb, ofFile, ofStream, format }: Direction,
   { from, to, source, clobber: overwrite }: Ends,
 ): Promise<LocalResult> {
   const { io, signal } = session
@@ -123,10 +158,12 @@ async function deliver(
   await using file = from === null ? undefined : await openSource(from)
   const input = counting(file ? piecesOf(file) : standardInput(io.stdin, signal))
   const metadata = file && metadataOf(file, basename(source))
-  const output = counting(ofStream(context, reported(context, source, input.pieces, file?.bytes), metadata))
+  const pieces = reported(context, source, input.pieces, file?.bytes)
+  const output = counting(ofStream(context, pieces, { metadata, bytes: file?.bytes }))
   if (to === null) await writeData(io.stdout, output.pieces, signal)
   else await deliverToFile(context, output.pieces, to, overwrite)
-  return { target: to ?? "-", bytes: ofFile === decryptFile ? output.bytes() : input.bytes() }
+  const bytes = verb === "decrypt" ? output.bytes() : input.bytes()
+  return { target: to ?? "-", bytes, format: format?.() }
 }
 
 async function* reported(

@@ -1,7 +1,7 @@
 import { Command } from "commander"
 import type { Invoke } from "../invoke.ts"
 import { withManual } from "../manual.ts"
-import { addDryRun } from "../options.ts"
+import { addDryRun, addForeignOptions } from "../options.ts"
 
 /** `decrypt`: the format on local files and pipes. */
 export function decryptCommand(invoke: Invoke): Command {
@@ -9,12 +9,19 @@ export function decryptCommand(invoke: Invoke): Command {
     .summary("verify and decrypt a local file or pipe")
     .description(
       "Verify and decrypt an S3EP container, from a file or standard input. A file appears only once all of it verified; " +
-        "a pipe gets each chunk once it verified.",
+        "a pipe gets each chunk once it verified. Formats of other systems are recognised; a file that was an object in a " +
+        "bucket needs what was kept beside it there.",
     )
     .argument("[source]", "file to read; - is standard input", "-")
     .argument("[dest]", "file to write; - is standard output", "-")
     .option("--no-clobber", "fail with status 8 if the file exists, instead of replacing it")
   addDryRun(command)
+  addForeignOptions(command)
+    .option(
+      "--object-metadata <FILE>",
+      "metadata of the object it was: JSON, as aws s3api head-object prints it",
+    )
+    .option("--object-key <KEY>", "key of the object it was")
   command.action((source: string, dest: string) =>
     invoke(command, async (session) => {
       const { decryptLocal } = await import("../actions/local.ts")
@@ -22,7 +29,13 @@ export function decryptCommand(invoke: Invoke): Command {
     }),
   )
   return withManual(command, {
-    examples: [["s3ep decrypt notes.txt.s3ep notes.txt"], ["s3ep decrypt < photos.tar.s3ep | tar x"]],
+    examples: [
+      ["s3ep decrypt notes.txt.s3ep notes.txt"],
+      ["s3ep decrypt < photos.tar.s3ep | tar x"],
+      [
+        "s3ep decrypt raw.bin a.tar --object-metadata head.json --object-key backup/a.tar --proxy-config proxy.yaml",
+      ],
+    ],
     statuses: [0, 1, 2, 4, 5, 8, 10, 130, 143],
   })
 }
