@@ -103,6 +103,11 @@ const READING: readonly (readonly string[])[] = [
   ["verify", `s3://vault/${KEY}`],
   ["verify", "-r", "s3://vault/tree/"],
 ]
+/** These say what there is; of what is in it they prove nothing. */
+const DESCRIBING: readonly (readonly string[])[] = [
+  ["stat", `s3://vault/${KEY}`],
+  ["ls", "-r", "s3://vault/tree/"],
+]
 const LARGE_READING: readonly (readonly string[])[] = [
   ["get", `s3://vault/${LARGE_KEY}`, "file"],
   ["verify", `s3://vault/${LARGE_KEY}`],
@@ -207,6 +212,13 @@ describe("an object", () => {
       expect(await appeared()).toEqual([])
       if (argv.includes("-")) expect(PLAINTEXT.subarray(0, data.length).equals(data)).toBe(true)
       expect(sent).toBeLessThan(ATTEMPTS * (2 * DOCUMENT_BYTES))
+      expect(requests).toBeLessThan(40)
+    }
+    for (const argv of DESCRIBING) {
+      const { status, stderr, requests } = await measured(argv, (exchange) =>
+        isRead(exchange) ? lie(exchange) : undefined,
+      )
+      expect([0, 4], `${argv.join(" ")}: ${stderr}`).toContain(status)
       expect(requests).toBeLessThan(40)
     }
   })
@@ -360,5 +372,48 @@ describe("a listing", () => {
     expect(
       (await readdir(home.directory, { recursive: true })).filter((path) => path.includes("escape")),
     ).toEqual([])
+  })
+})
+
+describe("a listing of uploads", () => {
+  const uploads = (entries: string, more = "") =>
+    `<ListMultipartUploadsResult><Bucket>vault</Bucket><IsTruncated>${more !== ""}</IsTruncated>${more}${entries}</ListMultipartUploadsResult>`
+  const one = (id: string) => `<Upload><Key>a</Key><UploadId>${id}</UploadId></Upload>`
+  const parts = (entries: string, more = "") =>
+    `<ListPartsResult><Bucket>vault</Bucket><IsTruncated>${more !== ""}</IsTruncated>${more}${entries}</ListPartsResult>`
+  const part = (number: number) => `<Part><PartNumber>${number}</PartNumber><Size>1</Size></Part>`
+  const xml = (body: string): Lie => ({ status: 200, headers: {}, body: Buffer.from(body) })
+
+  const lies: [string, (exchange: Exchange) => Lie][] = [
+    ["that goes on where it was", () => xml(uploads(one("1"), "<NextKeyMarker>a</NextKeyMarker>"))],
+    ["that is no listing", () => xml("<html></html>")],
+    ["without end", () => ({ status: 200, headers: {}, body: endless(uploads(one("1").repeat(1000))) })],
+  ]
+  test.each(lies)("%s", async (_, lie) => {
+    const { status, stderr, requests } = await measured(["mp-upload", "list", "s3://vault"], (exchange) =>
+      exchange.url.searchParams.has("uploads") ? lie(exchange) : undefined,
+    )
+    expect(status, stderr).toBe(4)
+    expect(requests).toBeLessThan(20)
+  })
+
+  test.each<[string, (exchange: Exchange) => Lie]>([
+    [
+      "that go on where they were",
+      () => xml(parts(part(1), "<NextPartNumberMarker>1</NextPartNumberMarker>")),
+    ],
+    [
+      "that begin anew",
+      ({ count }) => xml(parts(part(1), `<NextPartNumberMarker>${count}</NextPartNumberMarker>`)),
+    ],
+    ["that there cannot be", () => xml(parts(part(10_001)))],
+    ["of a length that is none", () => xml(parts(part(1).replace("<Size>1", "<Size>-1")))],
+  ])("with parts %s", async (_, lie) => {
+    const { status, stderr, requests } = await measured(["mp-upload", "list", "s3://vault"], (exchange) => {
+      if (exchange.url.searchParams.has("uploads")) return xml(uploads(one("1")))
+      return exchange.url.searchParams.has("uploadId") ? lie(exchange) : undefined
+    })
+    expect(status, stderr).toBe(4)
+    expect(requests).toBeLessThan(20)
   })
 })
