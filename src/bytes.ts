@@ -91,3 +91,14 @@ function owned(pooled: Buffer): Uint8Array<ArrayBuffer> {
   pooled.fill(0)
   return bytes
 }
+
+/**
+ * Give memory back at once, where `bytes` are all of it. Left to the collector, 64 KiB for every chunk make it run so
+ * often that it costs as much as the cipher, and the next chunk is put where no cache has it.
+ *
+ * @param bytes - which nobody looks at any more: they are gone.
+ */
+export function release(bytes: Uint8Array<ArrayBuffer>): void {
+  // Short arrays of Node's share their memory with others.
+  if (bytes.length > 0 && bytes.buffer.byteLength === bytes.length) bytes.buffer.transfer(0)
+}

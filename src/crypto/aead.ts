@@ -6,6 +6,7 @@ import {
   type DecipherGCM,
   type KeyObject,
 } from "node:crypto"
+import { release } from "../bytes.ts"
 
 export const KEY_BYTES = 32
 export const NONCE_BYTES = 12
@@ -60,7 +61,9 @@ export function aeadSealInto(
   }
   const cipher = createCipheriv("aes-256-gcm", usable, nonce, GCM)
   if (aad.length > 0) cipher.setAAD(aad)
-  target.set(cipher.update(plaintext), 0)
+  const sealed = cipher.update(plaintext)
+  target.set(sealed, 0)
+  release(sealed)
   cipher.final() // GCM is a stream mode: final() yields no bytes, it completes the tag
   target.set(cipher.getAuthTag(), plaintext.length)
 }

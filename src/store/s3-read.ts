@@ -1,3 +1,4 @@
+import { IncomingMessage } from "node:http"
 import { GetObjectCommand, type GetObjectCommandOutput, HeadObjectCommand } from "@aws-sdk/client-s3"
 import { DeniedError, UnavailableError, UnsupportedError, UsageError } from "../errors.ts"
 import { failureOf, translate } from "./s3-errors.ts"
@@ -71,6 +72,8 @@ export async function getObject(
     info: infoOf(output, held.total),
     range: { start: held.start, end: held.end },
     body: bodyOf(output.Body, held.end - held.start, sending),
+    // What a socket was read into is never part of Node's pool.
+    ownMemory: output.Body instanceof IncomingMessage,
   }
 }
 

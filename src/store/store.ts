@@ -349,6 +349,8 @@ export interface ObjectBody {
   /** What the body holds, `end` exclusive; the whole object unless a range was asked for. */
   readonly range: { readonly start: number; readonly end: number }
   readonly body: AsyncIterable<Uint8Array>
+  /** Whether the body's slices are in memory nobody else looks at, which the reader may give back when it is done. */
+  readonly ownMemory?: boolean | undefined
 }
 
 export interface ListedUpload {

@@ -1,5 +1,5 @@
 import type { Layout } from "../agcm/layout.ts"
-import { hex } from "../bytes.ts"
+import { hex, release } from "../bytes.ts"
 import { ContradictionError, IntegrityError, PreconditionError } from "../errors.ts"
 import { forEachConcurrent } from "./concurrent.ts"
 import type { TransferContext } from "./context.ts"
@@ -70,9 +70,8 @@ export async function downloadWindows(
   context.onProgress({ type: "started", item, bytes: layout.plaintextBytes, doneBytes, parts: undefined })
   const fetchWindow = async (window: Window, signal: AbortSignal): Promise<void> => {
     const pieces = opener.open(window, signal)
-    const { crc32 } = await writePieces(file, window.plaintextStart, pieces, (bytes) =>
-      context.onProgress({ type: "advanced", item, bytes }),
-    )
+    const onWritten = (bytes: number) => context.onProgress({ type: "advanced", item, bytes })
+    const { crc32 } = await writePieces(file, window.plaintextStart, pieces, onWritten, release)
     await journal.append({ window: window.windowIndex, crc32, salts: saltsIn(window, layout, opener) })
   }
   try {

@@ -1,5 +1,6 @@
 import { stat } from "node:fs/promises"
 import { HEADER_BYTES } from "../agcm/layout.ts"
+import { release } from "../bytes.ts"
 import type { ObjectAddress } from "../store/store.ts"
 import type { TransferContext } from "./context.ts"
 import { downloadJournalPath } from "./download-journal.ts"
@@ -154,9 +155,8 @@ async function downloadAtOnce(
   try {
     for (const window of new Windows(object.layout, options.windowBytes)) {
       const pieces = opener.open(window, context.signal)
-      await writePieces(file, window.plaintextStart, pieces, (written) =>
-        context.onProgress({ type: "advanced", item, bytes: written }),
-      )
+      const onWritten = (written: number) => context.onProgress({ type: "advanced", item, bytes: written })
+      await writePieces(file, window.plaintextStart, pieces, onWritten, release)
     }
     await opener.checkSeal(context.signal)
     context.signal.throwIfAborted()

@@ -24,11 +24,16 @@ export class BodyReader {
   /** Where bytes that came in several pieces are put together: a fresh one each time would cost more than a copy. */
   #joined = new Uint8Array(0)
   #missing: number
+  readonly #ownMemory: boolean
 
-  /** @param bytes - what the body must hold, neither more nor less. */
-  constructor(body: AsyncIterable<Uint8Array>, bytes: number) {
+  /**
+   * @param bytes - what the body must hold, neither more nor less.
+   * @param ownMemory - whether its slices are nobody else's: each is given back when the next one is asked for.
+   */
+  constructor(body: AsyncIterable<Uint8Array>, bytes: number, ownMemory = false) {
     this.#input = body[Symbol.asyncIterator]()
     this.#missing = bytes
+    this.#ownMemory = ownMemory
   }
 
   /**
@@ -49,7 +54,7 @@ export class BodyReader {
     return this.#joined.subarray(0, count)
   }
 
-  /** What was not taken, as it arrives, then `end`. */
+  /** What was not taken, as it arrives, each slice until the next one is asked for, then `end`. */
   async *rest(): AsyncGenerator<Uint8Array, void, undefined> {
     while (this.#piece.length + this.#missing > 0) {
       if (this.#piece.length === 0) await this.#pull()
@@ -78,10 +83,13 @@ export class BodyReader {
 
   /** Replaces the piece, all of which was taken, by the next one. */
   async #pull(): Promise<void> {
+    if (this.#ownMemory) releaseAfter(this.#piece)
     do {
       const next = await this.#input.next()
       if (next.done) throw misfit(`ended its answer ${this.#missing} bytes early`)
-      this.#piece = next.value
+      // Not the Buffer it may be: slice() would not copy.
+      const { buffer, byteOffset, length } = next.value
+      this.#piece = new Uint8Array(buffer, byteOffset, length)
     } while (this.#piece.length === 0)
     if (this.#piece.length > this.#missing) throw misfit("sent more than was asked for")
     this.#missing -= this.#piece.length
@@ -114,7 +122,7 @@ export class PinnedObject {
    */
   async read(range: StoredRange, signal: AbortSignal): Promise<BodyReader> {
     const answer = await this.#get(range, signal)
-    const reader = new BodyReader(answer.body, range.end - range.start)
+    const reader = new BodyReader(answer.body, range.end - range.start, answer.ownMemory)
     try {
       // Not every service honours If-Match; all of them say what they send.
       if (!sameState(answer.info, this.info)) throw await this.#otherThan(answer.info, signal)
@@ -156,6 +164,15 @@ export class PinnedObject {
       hint: "run the command again to get the object as it is now",
     })
   }
+}
+
+/**
+ * Give back what a connection was read into, once nothing of it is left to take: slices of one such piece come in its
+ * order, so the one that ends with it was the last.
+ */
+function releaseAfter({ buffer, byteOffset, length }: Uint8Array): void {
+  const isLast = length === 0 && byteOffset > 0 && byteOffset === buffer.byteLength
+  if (isLast && buffer instanceof ArrayBuffer) buffer.transfer(0)
 }
 
 function sameState(a: ObjectInfo, b: ObjectInfo): boolean {

@@ -42,7 +42,7 @@ export async function look(
   const { info } = answer
   const { metadata, bytes } = info
   const end = Math.min(firstBytes, bytes)
-  const body = new BodyReader(answer.body, end)
+  const body = new BodyReader(answer.body, end, answer.ownMemory)
   try {
     checkRange(answer.range, { start: 0, end })
     const head = (await body.take(Math.min(RECOGNITION_BYTES, bytes))).slice()

@@ -30,7 +30,7 @@ export class ObjectOpener {
    * @returns their plaintext, in memory of its own.
    * @throws {RefusedError} at the first chunk that is not what a writer produced; those before it were.
    */
-  async *open(window: Window, signal: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
+  async *open(window: Window, signal: AbortSignal): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
     const { layout } = this.#object
     const begins = placeOfChunk(layout, window.firstChunk)
     const offer = this.#offerHeader(window)

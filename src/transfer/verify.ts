@@ -1,3 +1,4 @@
+import { release } from "../bytes.ts"
 import type { ObjectAddress } from "../store/store.ts"
 import { forEachConcurrent } from "./concurrent.ts"
 import type { TransferContext } from "./context.ts"
@@ -74,6 +75,7 @@ export async function verifyObject(context: TransferContext, request: VerifyRequ
       async (window, signal) => {
         for await (const chunk of opener.open(window, signal)) {
           context.onProgress({ type: "advanced", item, bytes: chunk.length })
+          release(chunk)
         }
       },
       { signal: context.signal },

@@ -8,22 +8,25 @@ const GATHERED_BYTES = 1_048_576
  *
  * @param start - where the first one belongs in the file.
  * @param onWritten - called with the bytes written since the last call.
+ * @param done - called with each piece once it was written.
  * @returns how many bytes there were, and their CRC-32.
  */
-export async function writePieces(
+export async function writePieces<Piece extends Uint8Array>(
   file: ReplacementFile,
   start: number,
-  pieces: AsyncIterable<Uint8Array>,
+  pieces: AsyncIterable<Piece>,
   onWritten: (bytes: number) => void,
+  done?: (piece: Piece) => void,
 ): Promise<{ bytes: number; crc32: number }> {
   let crc = 0
   let position = start
-  let gathered: Uint8Array[] = []
+  let gathered: Piece[] = []
   let gatheredBytes = 0
   const flush = async (): Promise<void> => {
     await file.write(position, gathered)
     position += gatheredBytes
     onWritten(gatheredBytes)
+    if (done) gathered.forEach(done)
     gathered = []
     gatheredBytes = 0
   }

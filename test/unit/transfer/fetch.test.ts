@@ -24,6 +24,47 @@ test("pieces of any size become pieces of the sizes asked for", async () => {
   )
 })
 
+/** As a socket's: pieces read into memory of their own, with headers before the first, cut again on the way. */
+async function* readFromSocket(bytes: Uint8Array, reads: readonly number[], cuts: readonly number[]) {
+  let headers = 7
+  let at = 0
+  for await (const read of cutAt(bytes, reads)) {
+    const memory = new Uint8Array(headers + read.length)
+    memory.set(read, headers)
+    const end = at + read.length
+    const within = cuts.map((cut) => cut % (bytes.length + 1)).filter((cut) => cut > at && cut < end)
+    const places = [at, ...within.sort((a, b) => a - b), end]
+    for (const [index, start] of places.slice(0, -1).entries()) {
+      const next = places[index + 1] ?? end
+      yield Buffer.from(memory.buffer, headers + start - at, next - start)
+    }
+    headers = 0
+    at = end
+  }
+}
+
+test("memory that is given back held nothing any more", async () => {
+  const bytes = plaintextOf(500)
+  const counts = fc.array(fc.nat(), { maxLength: 20 })
+  await fc.assert(
+    fc.asyncProperty(counts, counts, fc.array(fc.nat(200)), async (reads, cuts, sizes) => {
+      const reader = new BodyReader(readFromSocket(bytes, reads, cuts), bytes.length, true)
+      const taken: number[] = []
+      const kept: Uint8Array[] = []
+      for (const size of sizes) {
+        if (taken.length + size > bytes.length) continue
+        const piece = await reader.take(size)
+        taken.push(...piece)
+        kept.push(piece.slice())
+      }
+      const bytesKept = taken.length
+      for await (const piece of reader.rest()) taken.push(...piece)
+      expect(Uint8Array.from(taken)).toEqual(bytes)
+      expect(Uint8Array.from(kept.flatMap((piece) => [...piece]))).toEqual(bytes.slice(0, bytesKept))
+    }),
+  )
+})
+
 test("a body that is shorter or longer than it should be is not taken for whole", async () => {
   const bytes = plaintextOf(100)
   const read = async (body: Uint8Array, size: number) => {
