@@ -21,14 +21,24 @@ export async function openTrusted(
 ): Promise<OpenKeyring> {
   const stored = await fetchKeyring(context, place, options)
   if (!stored) throw await noKeyring(context, place)
-  return trusted(context, stored)
+  return trusted(context, stored, options)
 }
 
-/** `openTrusted`, of a keyring that was fetched already. */
-export async function trusted(context: KeyringContext, stored: StoredKeyring): Promise<OpenKeyring> {
-  const { place, keyring } = stored
+/** `openTrusted`, of a keyring that was fetched already; what it opens may be a later generation of it. */
+export async function trusted(
+  context: KeyringContext,
+  fetched: StoredKeyring,
+  options: KeyringOptions = {},
+): Promise<OpenKeyring> {
+  const { place } = fetched
   const seen = new SeenKeyrings(context.stateDirectory, context.store.endpoint)
   const before = await seen.get(place)
+  let stored = fetched
+  if (before && before.generation > stored.keyring.generation) {
+    // Perhaps it was changed from here while keys were asked for: look again before crying rollback.
+    stored = (await fetchKeyring(context, place, options)) ?? stored
+  }
+  const { keyring } = stored
   checkSuccession(place, before, keyring)
   const open = await OpenKeyring.open(stored, context.keys.readers)
   // Only now is it known that a recipient wrote it.
@@ -114,6 +124,7 @@ export async function trustKeyring(
   const seen = new SeenKeyrings(context.stateDirectory, context.store.endpoint)
   if (!stored) return seen.forget(place)
   using open = await OpenKeyring.open(stored, context.keys.readers)
+  await seen.forget(place)
   await seen.remember(place, open.keyring, context.clock.now())
 }
 

@@ -153,14 +153,16 @@ export class Keyrings implements Disposable {
         hint: `its id is ${keyring.id}; \`s3ep keyring show ${prefixUri(place)}\` tells more, --no-keyring does without`,
       })
     }
-    return this.#kek(open, activeEpoch(keyring).kek)
+    return this.#kek(open, activeEpoch(open.keyring).kek)
   }
 
   #open(stored: StoredKeyring): Promise<OpenKeyring> {
     const uri = keyringUri(stored.place)
     const known = this.#opened.get(uri)
     if (known !== undefined) return known
-    const opened = Promise.resolve(this.#keys).then((keys) => trusted({ ...this.#context, keys }, stored))
+    const opened = Promise.resolve(this.#keys).then((keys) =>
+      trusted({ ...this.#context, keys }, stored, this.#options),
+    )
     opened.catch(() => undefined) // whoever waits for it hears of it
     this.#opened.set(uri, opened)
     return opened

@@ -19,6 +19,11 @@ export function keyringAddress({ bucket, prefix }: KeyringPlace): ObjectAddress 
   return { bucket, key: `${prefix}${NAME}` }
 }
 
+/** Whether an object is a keyring, by its key. */
+export function isKeyring({ key }: ObjectAddress): boolean {
+  return key === NAME || key.endsWith(`/${NAME}`)
+}
+
 /** The object's address, as the user writes it. */
 export function keyringUri(place: KeyringPlace): string {
   const { bucket, key } = keyringAddress(place)
@@ -37,8 +42,11 @@ export function prefixUri({ bucket, prefix }: KeyringPlace): string {
  * too long a key.
  */
 export function keyringPlace({ bucket, key }: ObjectAddress): KeyringPlace {
-  const named = key === NAME || key.endsWith(`/${NAME}`)
-  const prefix = named ? key.slice(0, -NAME.length) : key === "" || key.endsWith("/") ? key : `${key}/`
+  const prefix = isKeyring({ bucket, key })
+    ? key.slice(0, -NAME.length)
+    : key === "" || key.endsWith("/")
+      ? key
+      : `${key}/`
   const place = { bucket, prefix }
   if (isReserved(prefix)) {
     throw new UsageError(`${prefixUri(place)} is s3ep's own: there is no keyring in it`)

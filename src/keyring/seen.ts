@@ -40,13 +40,15 @@ export class SeenKeyrings {
   }
 
   /**
-   * Remember a keyring that was opened.
+   * Remember a keyring that was opened, unless a later generation of it is remembered.
    *
    * @throws {LocalIoError} if it cannot be written down.
    */
   async remember({ bucket, prefix }: KeyringPlace, keyring: SealedKeyring, now: number): Promise<void> {
     const { id, generation, mac, recipients, epochs } = keyring
     const { wraps } = activeEpoch(keyring)
+    const known = await this.get({ bucket, prefix })
+    if (known?.id === id && known.generation > generation) return // another process has seen a later one meanwhile
     const seen: SeenKeyring = {
       v: 1,
       endpoint: this.#endpoint,

@@ -1,5 +1,5 @@
 import { UsageError } from "../../errors.ts"
-import { keyringAddress, keyringPlace } from "../../keyring/place.ts"
+import { isKeyring, keyringPlace } from "../../keyring/place.ts"
 import { findOldKeys } from "../../rotation/old-keys.ts"
 import type { RotationRequest, Target } from "../../rotation/request.ts"
 import { parseShard } from "../../rotation/shard.ts"
@@ -43,7 +43,7 @@ export async function rotateKey(
 ): Promise<void> {
   refuseContradictions(options)
   const addresses = given.map(parseAddress)
-  const keyrings = addresses.filter((address) => address.key === keyringAddress(keyringPlace(address)).key)
+  const keyrings = addresses.filter(isKeyring)
   if (keyrings.length > 0 || options.newEpoch) {
     const [address, ...others] = addresses
     if (!address || others.length > 0) throw new UsageError("a new epoch is of one keyring: give it alone")
@@ -103,8 +103,7 @@ async function openJob(
 
 function targetOf(address: ReturnType<typeof parseAddress>, recursive: boolean): Target {
   const { bucket, key } = address
-  const place = keyringPlace(address)
-  if (keyringAddress(place).key === key) return { kind: "tree", ...place }
+  if (isKeyring(address)) return { kind: "tree", ...keyringPlace(address) }
   if (!recursive && !isPrefix(address)) return { kind: "object", address }
   return { kind: "tree", bucket, prefix: isPrefix(address) ? key : `${key}/` }
 }

@@ -58,6 +58,19 @@ describe("writing", () => {
     expect(await writers(context, {}, { bucket: "vault", key: "photos/a" })).toHaveLength(1)
   })
 
+  test("goes by a later generation that came about while keys were asked for", async () => {
+    const store = memoryStore()
+    const { context } = await openMachine(store, [alice])
+    await init(context, alice)
+    const keys = Promise.withResolvers<typeof context.keys>()
+    using keyrings = new Keyrings({ ...context, keys: keys.promise })
+    const writing = keyrings.writersFor(OBJECT)
+    await new Promise(setImmediate)
+    const { epochs } = await newEpoch(context, PLACE)
+    keys.resolve(context.keys)
+    expect(idsOf(await writing)).toEqual([epochs[1]?.kek])
+  })
+
   test("fails where the store does not answer", async () => {
     const down = faulty(memoryStore(), { moment: "before", operation: "get" })
     const { context } = await openMachine(down, [alice])
