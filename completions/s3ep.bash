@@ -84,6 +84,8 @@ _s3ep_value_of() {
     ' decrypt'' --object-metadata') reply='@file' ;;
     ' decrypt'' --object-key') reply='@nothing' ;;
     ' keys generate'' --kind') reply='aes rsa age age-pq' ;;
+    ' keys import'' --derive') reply='argon2id pbkdf2-sha256 hkdf-sha256' ;;
+    ' keys import'' --salt' | ' keys import'' --argon2' | ' keys import'' --iterations' | ' keys import'' --info') reply='@nothing' ;;
     ' keyring add'' --name') reply='@nothing' ;;
     ' keyring epoch'' --retire' | ' keyring epoch'' --revoke') reply='@nothing' ;;
     *) return 1 ;;
@@ -194,7 +196,7 @@ _s3ep_offer_of() {
       arguments='@nothing'
       ;;
     ' keys import')
-      options='--paper --keychain --protect -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --proxy-config --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      options='--paper --keychain --protect --derive --salt --argon2 --iterations --info -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --proxy-config --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
       subcommands=''
       arguments='@file'
       ;;

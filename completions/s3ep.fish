@@ -12,7 +12,7 @@ function __s3ep_place
             continue
         end
         switch $token
-            case --profile --config --endpoint --region --service --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --proxy-config --color --expected-size --include --exclude --symlinks --part-size --chunk-size --concurrency --checksum --if-none-match --storage-class --sse-c-key-file --content-type --cache-control --content-disposition --content-encoding --content-language --metadata --tag --acl --sse --sse-kms-key-id --object-lock-mode --object-lock-retain-until --range --version-id --older-than --to --from --shard --merge --expect-bytes --expect-sha256 --object-metadata --object-key --kind --name --retire --revoke
+            case --profile --config --endpoint --region --service --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --proxy-config --color --expected-size --include --exclude --symlinks --part-size --chunk-size --concurrency --checksum --if-none-match --storage-class --sse-c-key-file --content-type --cache-control --content-disposition --content-encoding --content-language --metadata --tag --acl --sse --sse-kms-key-id --object-lock-mode --object-lock-retain-until --range --version-id --older-than --to --from --shard --merge --expect-bytes --expect-sha256 --object-metadata --object-key --kind --derive --salt --argon2 --iterations --info --name --retire --revoke
                 set pending yes
             case '-*'
                 continue
@@ -266,6 +266,11 @@ complete -c s3ep -n '__s3ep_at \'keys show\'' -s h -l help -d 'print help'
 complete -c s3ep -n '__s3ep_at \'keys import\'' -l paper -d 'ask for the lines of a recovery sheet on the terminal'
 complete -c s3ep -n '__s3ep_at \'keys import\'' -l keychain -d 'keep it in the keychain of the system'
 complete -c s3ep -n '__s3ep_at \'keys import\'' -l protect -d 'keep it under a passphrase, which is asked for, or comes from --key-passphrase-file'
+complete -c s3ep -n '__s3ep_at \'keys import\'' -l derive -r -f -a 'argon2id pbkdf2-sha256 hkdf-sha256' -d 'the source holds a passphrase, or for HKDF a key: derive the key of it'
+complete -c s3ep -n '__s3ep_at \'keys import\'' -l salt -r -f -d 'salt it was derived with; HKDF may have had none'
+complete -c s3ep -n '__s3ep_at \'keys import\'' -l argon2 -r -f -d 'default, nemesis, high-security, fast, or time=N,memory=MIB,threads=N (default: default)'
+complete -c s3ep -n '__s3ep_at \'keys import\'' -l iterations -r -f -d 'iterations of PBKDF2'
+complete -c s3ep -n '__s3ep_at \'keys import\'' -l info -r -f -d 'info of HKDF: the context of a data key'
 complete -c s3ep -n '__s3ep_at \'keys import\'' -s h -l help -d 'print help'
 complete -c s3ep -n '__s3ep_at \'keys import\'' -F
 complete -c s3ep -n '__s3ep_at \'keys export\'' -l reveal -d 'really: the secret key leaves its place'

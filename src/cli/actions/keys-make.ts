@@ -3,13 +3,17 @@ import { concat, utf8 } from "../../bytes.ts"
 import { looksLikeKey } from "../../config/kinds.ts"
 import { SecretBytes } from "../../crypto/secret.ts"
 import { KeyMissingError, UsageError } from "../../errors.ts"
+import { aesMaterial } from "../../keys/aes-kind.ts"
 import type { KeyPlace, NamedKey } from "../../keys/directory.ts"
 import { isRecipientText } from "../../keys/given.ts"
+import { type Derivation, deriveKey, harpocratesFingerprint } from "../../keys/import/derive.ts"
 import type { ImportedKey } from "../../keys/import/recogniser.ts"
 import { recogniseKeys } from "../../keys/import/recognisers.ts"
 import { generators } from "../../keys/kinds.ts"
 import { isPaperLine, PAPER_LINES } from "../../keys/paper.ts"
 import { readSecretFile, readSecretStream } from "../../keys/source.ts"
+import { withoutLineEnding } from "../../keys/text.ts"
+import { type DerivationOptions, readDerivation } from "../derivation.ts"
 import type { Session } from "../session.ts"
 
 export interface KeepOptions {
@@ -46,8 +50,9 @@ export async function importKeys(
   session: Session,
   source: string | undefined,
   givenName: string | undefined,
-  { paper, ...keep }: KeepOptions & { readonly paper?: boolean },
+  { paper, ...options }: KeepOptions & DerivationOptions & { readonly paper?: boolean },
 ): Promise<void> {
+  const derivation = readDerivation(options)
   const { directory, sources } = await session.keysDirectory()
   const origin = paper
     ? "what you typed"
@@ -55,21 +60,41 @@ export async function importKeys(
       ? "what standard input holds"
       : `the file ${source ?? ""}`
   using content = paper ? await typedSheet(session) : await contentOf(session, source)
-  const found = await recogniseKeys(content.bytes, { origin, unlock: sources.unlock })
+  const found: (ImportedKey & { readonly harpocratesFingerprint?: string })[] = derivation
+    ? [await derived(content, derivation, origin)]
+    : await recogniseKeys(content.bytes, { origin, unlock: sources.unlock })
   try {
     const names = namesFor(found, givenName)
     for (const name of names) await directory.refuseTaken(name)
     for (const [index, key] of found.entries()) {
-      const kept = await keepKey(session, names[index] ?? "", key, keep)
+      const kept = await keepKey(session, names[index] ?? "", key, options)
       const { name, id, path, place } = kept
-      session.output.report({ type: "imported", name, id, path, place }, () =>
-        [`imported the key ${name} (${id})`, whereItIs(kept)].join("\n"),
+      const { harpocratesFingerprint = null } = key
+      const line = { type: "imported", name, id, path, place, harpocratesFingerprint }
+      session.output.report(line, () =>
+        [
+          `imported the key ${name} (${id})`,
+          whereItIs(kept),
+          ...(harpocratesFingerprint === null ? [] : [`Harpocrates calls it ${harpocratesFingerprint}`]),
+        ].join("\n"),
       )
     }
   } finally {
     for (const { material } of found) material[Symbol.dispose]()
   }
   session.output.count("keys", found.length)
+}
+
+/** A key that was derived once. Its fingerprint is all that tells whether everything was as it was then. */
+async function derived(
+  content: SecretBytes,
+  derivation: Derivation,
+  origin: string,
+): Promise<ImportedKey & { readonly harpocratesFingerprint: string }> {
+  using secret = withoutLineEnding(new SecretBytes(content.bytes.slice()))
+  const key = await deriveKey(secret, derivation, origin)
+  const fingerprint = harpocratesFingerprint(key)
+  return { material: aesMaterial(key), harpocratesFingerprint: fingerprint }
 }
 
 async function keepKey(

@@ -1,5 +1,6 @@
 import { Command, Option } from "commander"
 import { generators } from "../../keys/kinds.ts"
+import { addDerivationOptions } from "../derivation.ts"
 import type { Invoke } from "../invoke.ts"
 import { withManual } from "../manual.ts"
 import { KEYS_STATUSES } from "./keys-statuses.ts"
@@ -41,12 +42,13 @@ export function generateCommand(invoke: Invoke): Command {
 export function importCommand(invoke: Invoke): Command {
   const command = new Command("import")
     .description(
-      "Keep a key that comes from elsewhere: 32 bytes raw, in hex or base64, a key file, a recovery sheet, RSA in PEM, an age identity or recipient, the ARN of a KMS key.",
+      "Keep a key that comes from elsewhere: 32 bytes raw, in hex or base64, a key file, a recovery sheet, RSA in PEM, an age identity or recipient, the ARN of a KMS key, a key export of Harpocrates to which the keys were added.",
     )
     .argument("[source]", "a file, `-` for standard input, or a recipient (age1…, arn:…)")
     .argument("[name]", "what to call it; what it was called, or default, if not given")
     .option("--paper", "ask for the lines of a recovery sheet on the terminal")
   addPlaces(command)
+  addDerivationOptions(command)
   command.action((source: string | undefined, name: string | undefined, options) =>
     invoke(command, async (session) => {
       const { importKeys } = await import("../actions/keys-make.ts")
@@ -64,6 +66,10 @@ export function importCommand(invoke: Invoke): Command {
         "an encrypted PEM file asks for its passphrase",
       ],
       ["pass show s3ep | s3ep keys import - default"],
+      [
+        "s3ep keys import kek.hex tenant-a --derive hkdf-sha256 --info tenant-a/objects/2025",
+        "a data key of Harpocrates",
+      ],
       ["s3ep keys import age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p alice"],
     ],
     statuses: KEYS_STATUSES,

@@ -1,11 +1,12 @@
 import type { WrittenPlace } from "../kind.ts"
+import { harpocratesExport } from "./harpocrates-export.ts"
 import { keyFile } from "./key-file.ts"
 import { paper } from "./paper.ts"
 import type { ImportedKey, Recogniser } from "./recogniser.ts"
 import { written } from "./written.ts"
 
 /** Every form that keys can be brought along in. The first that knows it reads it; the last one has to. */
-export const RECOGNISERS: readonly Recogniser[] = [keyFile, paper, written]
+export const RECOGNISERS: readonly Recogniser[] = [keyFile, paper, harpocratesExport, written]
 
 /**
  * The keys in what somebody brings along.

@@ -1,13 +1,18 @@
 import { describe, expect, test } from "vitest"
 import { base64, hex } from "../../../src/bytes.ts"
+import { argon2id, hkdfSha256, pbkdf2Sha256 } from "../../../src/crypto/kdf.ts"
+import { SecretBytes } from "../../../src/crypto/secret.ts"
+import { KeyMissingError, UsageError } from "../../../src/errors.ts"
+import { aesFingerprint } from "../../../src/keys/aes.ts"
 import {
+  type Derivation,
+  deriveKey,
   HARPOCRATES_KDF_SETS,
   harpocratesArgon2,
   harpocratesFingerprint,
-  parseHarpocratesKeyExport,
-} from "../../../src/compat/harpocrates-keys.ts"
-import { argon2id, hkdfSha256, pbkdf2Sha256 } from "../../../src/crypto/kdf.ts"
-import { UsageError } from "../../../src/errors.ts"
+} from "../../../src/keys/import/derive.ts"
+import { parseHarpocratesKeyExport } from "../../../src/keys/import/harpocrates-export.ts"
+import { recogniseKeys } from "../../../src/keys/import/recognisers.ts"
 import { harpocratesVector } from "../../support/harpocrates-vectors.ts"
 import { bytesOfHex, secretOfHex } from "../../support/vectors.ts"
 
@@ -153,5 +158,91 @@ describe("a key manager's export", () => {
     rotation.exportKeyMaterialRaw.replace('{"id":"kek_bcc9', '{"id":"kek_bcc8'),
   ])("%j is none", (text) => {
     expect(parseHarpocratesKeyExport(text)).toBeNull()
+  })
+})
+
+describe("import", () => {
+  const rotation = harpocratesVector<{
+    exportKeyMaterialRaw: string
+    keks: { id: string; keyHex: string; status: string; version: number }[]
+  }>("key-rotation")
+  const place = { origin: "the export" }
+
+  function exportWith(keys: Readonly<Record<string, string>>): Uint8Array {
+    const parsed = JSON.parse(rotation.exportKeyMaterialRaw)
+    for (const [id, key] of Object.entries(keys)) parsed.versions[id].key = key
+    return new TextEncoder().encode(JSON.stringify(parsed))
+  }
+
+  test("an export as Harpocrates writes it holds no keys, and says which are missing", async () => {
+    const found = recogniseKeys(exportWith({}), place)
+    await expect(found).rejects.toThrow(KeyMissingError)
+    for (const { id } of rotation.keks) await expect(found).rejects.toThrow(id)
+  })
+
+  test("keys that were added to it are brought along, in hex or in base64, with their states", async () => {
+    const [old, current] = rotation.keks
+    const keys = {
+      [old?.id ?? ""]: old?.keyHex ?? "",
+      [current?.id ?? ""]: base64(bytesOfHex(current?.keyHex ?? "")),
+    }
+    const found = await recogniseKeys(exportWith(keys), place)
+    expect(found.map(({ name, state, material }) => ({ name, state, id: material.id }))).toEqual([
+      { name: old?.id, state: "retired", id: aesFingerprint(secretOfHex(old?.keyHex ?? "")) },
+      { name: current?.id, state: "active", id: aesFingerprint(secretOfHex(current?.keyHex ?? "")) },
+    ])
+  })
+
+  test.each(["", "00", "zz".repeat(32)])("a key that is none is refused: %j", async (key) => {
+    const [old] = rotation.keks
+    await expect(recogniseKeys(exportWith({ [old?.id ?? ""]: key }), place)).rejects.toThrow(KeyMissingError)
+  })
+})
+
+describe("a key that was derived once", () => {
+  const [argon2] = argon2Cases
+  const [pbkdf2] = harpocratesVector<{ cases: Pbkdf2Case[] }>("kdf-pbkdf2").cases
+  const hkdf = harpocratesVector<{ cases: HkdfCase[] }>("kdf-hkdf").cases.find(
+    ({ name }) => name === "nil-salt-info",
+  )
+  const cases: [Derivation["kdf"], Derivation, Uint8Array<ArrayBuffer>, string][] = [
+    [
+      "argon2id",
+      { kdf: "argon2id", salt: bytesOf(argon2?.saltBase64 ?? ""), parameters: harpocratesArgon2() },
+      bytesOf(argon2?.passwordBase64 ?? ""),
+      argon2?.keyHex ?? "",
+    ],
+    [
+      "pbkdf2-sha256",
+      { kdf: "pbkdf2-sha256", salt: bytesOf(pbkdf2?.saltBase64 ?? ""), iterations: pbkdf2?.iterations ?? 0 },
+      bytesOf(pbkdf2?.passwordBase64 ?? ""),
+      pbkdf2?.keyHex ?? "",
+    ],
+    [
+      "hkdf-sha256",
+      { kdf: "hkdf-sha256", salt: new Uint8Array(0), info: bytesOfHex(hkdf?.infoHex ?? "") },
+      bytesOfHex(hkdf?.ikmHex ?? ""),
+      hkdf?.keyHex ?? "",
+    ],
+  ]
+
+  test.each(cases)("%s", async (_, derivation, secret, keyHex) => {
+    const key = await deriveKey(new SecretBytes(secret), derivation, "the source")
+    expect(hex(key.bytes)).toBe(keyHex)
+  })
+
+  test.each(cases)("%s of nothing is refused", async (_, derivation) => {
+    const nothing = new SecretBytes(new Uint8Array(0))
+    await expect(deriveKey(nothing, derivation, "the source")).rejects.toThrow(
+      derivation.kdf === "hkdf-sha256" ? KeyMissingError : UsageError,
+    )
+  })
+
+  test("Argon2 takes no salt below 8 bytes, PBKDF2 none of no bytes", async () => {
+    const secret = new SecretBytes(Uint8Array.of(1))
+    const short = { kdf: "argon2id", salt: new Uint8Array(7), parameters: harpocratesArgon2() } as const
+    const none = { kdf: "pbkdf2-sha256", salt: new Uint8Array(0), iterations: 1 } as const
+    await expect(deriveKey(secret, short, "the source")).rejects.toThrow(UsageError)
+    await expect(deriveKey(secret, none, "the source")).rejects.toThrow(UsageError)
   })
 })
