@@ -15,6 +15,7 @@ const ENCRYPTED = ["age-encryption.org/v1\n", "-----BEGIN AGE ENCRYPTED FILE----
 export const ageKind: KekKind = {
   type: "age",
   alg: AGE_ALG,
+  hasPublicPart: true,
   costly: true,
 
   hint: (id) => `it was wrapped by KEK ${id}; give the age identity with --identity or S3EP_IDENTITY_FILE`,

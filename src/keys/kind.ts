@@ -67,6 +67,8 @@ export interface KekKind {
   readonly alg: string
   /** Looking at a key of this kind takes a library that is large to load. */
   readonly costly?: boolean
+  /** Whether its KEKs have `Kek.publicText`. */
+  readonly hasPublicPart?: boolean
   /** Whether its KEKs have `Kek.raw`. */
   readonly usedRaw?: boolean
   /** As `Kek.slow`. */

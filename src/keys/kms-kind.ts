@@ -12,6 +12,7 @@ const KEY_ARN = /^arn:aws[a-z-]*:kms:([a-z0-9-]+):\d{12}:key\/[A-Za-z0-9-]{1,128
 export const kmsKind: KekKind = {
   type: "kms",
   alg: KMS_ALG,
+  hasPublicPart: true,
   costly: true,
   slow: true,
 

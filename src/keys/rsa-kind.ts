@@ -16,6 +16,7 @@ const generate = promisify(generateKeyPair)
 export const rsaKind: KekKind = {
   type: "rsa",
   alg: RSA_ALG,
+  hasPublicPart: true,
   usedRaw: true,
 
   hint: (id) => `it was wrapped by KEK ${id}; give the private key with --identity or S3EP_IDENTITY_FILE`,

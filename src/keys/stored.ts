@@ -79,9 +79,9 @@ class StoredKek implements Kek {
 
   async publicText(): Promise<string | null> {
     const { publicLine } = this.#key
-    return publicLine === undefined
-      ? ((await (await this.#open()).publicText?.()) ?? null)
-      : `${publicLine}\n`
+    if (publicLine !== undefined) return `${publicLine}\n`
+    if (!kindOf(this.id)?.hasPublicPart) return null
+    return (await (await this.#open()).publicText?.()) ?? null
   }
 
   [Symbol.dispose](): void {

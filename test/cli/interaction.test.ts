@@ -5,23 +5,9 @@ import type { StopSignal } from "../../src/cli/io.ts"
 import { Meter } from "../../src/cli/meter.ts"
 import { watchSignals } from "../../src/cli/signals.ts"
 import { faulty } from "../support/faults.ts"
-import { Collector, Keyboard, SignalSender } from "../support/run-cli.ts"
+import { Collector, SignalSender } from "../support/run-cli.ts"
+import { typist } from "../support/typist.ts"
 import { openCliSite } from "./cli-site.ts"
-
-const PROMPT = /passphrase: |the same again: /g
-
-/** A terminal where somebody answers each question as it is asked. */
-function typist(answers: readonly string[]): { keyboard: Keyboard; screen: Collector } {
-  const keyboard = new Keyboard()
-  const left = [...answers]
-  class Screen extends Collector {
-    override _write(piece: Buffer, encoding: string, done: () => void): void {
-      super._write(piece, encoding, done)
-      if (piece.toString().match(PROMPT)) setImmediate(() => keyboard.write(left.shift() ?? ""))
-    }
-  }
-  return { keyboard, screen: new Screen() }
-}
 
 test("a passphrase is asked for twice to encrypt and once to decrypt, and never shown", async () => {
   const site = await openCliSite()

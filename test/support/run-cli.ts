@@ -4,6 +4,8 @@ import { join } from "node:path"
 import { PassThrough, Readable, Writable } from "node:stream"
 import type { InputStream, Io, OutputStream, StopSignal } from "../../src/cli/io.ts"
 import { main } from "../../src/cli/main.ts"
+import { KeyMissingError } from "../../src/errors.ts"
+import type { Keychain } from "../../src/keys/keychain.ts"
 import type { ObjectStore } from "../../src/store/store.ts"
 
 /** A home of its own, so that no setting of the machine and no state of another test reaches the program. */
@@ -26,6 +28,8 @@ export interface RunOptions {
   /** Instead of the store the settings name. */
   readonly store?: ObjectStore | undefined
   readonly env?: Readonly<Record<string, string>> | undefined
+  /** Instead of the system's, which is not there if not given. */
+  readonly keychain?: Keychain | undefined
   /** What standard input holds; nothing if not given. */
   readonly stdin?: Uint8Array | InputStream | undefined
   readonly stdout?: OutputStream | undefined
@@ -68,6 +72,7 @@ export async function runCli(argv: readonly string[], options: RunOptions): Prom
     clock: { now: () => now, delay: options.delay ?? waitForAbort },
     onSignal: (handler) => options.signals?.connect(handler) ?? (() => undefined),
     exit: options.exit ?? unexpectedExit,
+    openKeychain: async () => options.keychain ?? noKeychain(),
     ...(store ? { openStore: async () => store } : {}),
   }
   const status = await main(argv, io)
@@ -144,6 +149,10 @@ function waitForAbort(_milliseconds: number, signal?: AbortSignal): Promise<void
     if (signal?.aborted) reject(signal.reason)
     signal?.addEventListener("abort", () => reject(signal.reason), { once: true })
   })
+}
+
+function noKeychain(): never {
+  throw new KeyMissingError("cannot use the system keychain: a test has none")
 }
 
 function unexpectedExit(status: number): void {

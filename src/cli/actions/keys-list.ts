@@ -1,11 +1,10 @@
 import { KeyMissingError, S3epError } from "../../errors.ts"
-import { pick } from "../../keys/choose.ts"
+import { distinct, pick } from "../../keys/choose.ts"
 import type { KeyPlace, NamedKey } from "../../keys/directory.ts"
 import type { Kek, KekState } from "../../keys/kek.ts"
 import type { OpenKeys } from "../../keys/keyset.ts"
 import { isUnreadable } from "../../keys/stored.ts"
 import type { Session } from "../session.ts"
-import { storedKey } from "../stored-keys.ts"
 import { table } from "../text.ts"
 
 /** A KEK as it is printed; never the key. */
@@ -60,7 +59,7 @@ export async function showKey(session: Session, name: string): Promise<void> {
     name,
     lines.map((line) => ({ line, name: line.name, id: line.id ?? `${line.kind}:` })),
   )
-  if (!chosen) throw noSuchKey(name, lines)
+  if (!chosen) return missing(name, lines)
   session.output.answer(
     chosen.line,
     ({ name, id, kind, state, created, path, place, reads, default: isDefault }) =>
@@ -80,33 +79,28 @@ export async function showKey(session: Session, name: string): Promise<void> {
 
 /** `keys recipients`. */
 export async function listRecipients(session: Session, names: readonly string[]): Promise<void> {
-  const { directory, sources } = await session.keysDirectory()
-  const all = await directory.list()
-  const chosen = names.length === 0 ? all : names.map((name) => storedKey(name, all))
+  const { readers } = await session.keysAtHand("read")
+  const all = distinct(readers.filter((kek) => !isUnreadable(kek)))
+  const chosen = names.length === 0 ? all : names.map((name) => pick(name, all) ?? missing(name, all))
   let shown = 0
-  for (const { name, id, publicLine } of chosen) {
-    using material = publicLine === undefined ? await directory.read(name, sources) : null
-    const recipient = publicLine ?? material?.publicText?.trimEnd()
+  for (const kek of chosen) {
+    const { name, id } = kek
+    const recipient = (await kek.publicText?.())?.trimEnd()
     if (recipient === undefined) {
       if (names.length === 0) continue
       throw new KeyMissingError(
         `the key ${name} has no public part: who is to write to it needs the key itself`,
-        {
-          hint: "keys of the kinds age and rsa have one: `s3ep keys generate --kind age`",
-        },
+        { hint: PUBLIC_KINDS },
       )
     }
     shown++
     session.output.answer({ type: "recipient", name, id, recipient }, () => recipient)
   }
-  if (shown === 0) {
-    session.output.notice(
-      "no key has a public part",
-      "keys of the kinds age and rsa have one: `s3ep keys generate --kind age`",
-    )
-  }
+  if (shown === 0) session.output.notice("no key has a public part", PUBLIC_KINDS)
   session.output.count("recipients", shown)
 }
+
+const PUBLIC_KINDS = "keys of the kinds age and rsa have one: `s3ep keys generate --kind age`"
 
 async function keyLines(session: Session, stored: readonly NamedKey[]): Promise<KeyLine[]> {
   const keys = await session.keysAtHand("read")
@@ -160,11 +154,11 @@ function notes({ state, place, reads }: KeyLine): string {
   return all.join(", ")
 }
 
-function noSuchKey(name: string, lines: readonly KeyLine[]): KeyMissingError {
-  return new KeyMissingError(`there is no key ${JSON.stringify(name)}`, {
+function missing(name: string, keys: readonly { readonly name: string }[]): never {
+  throw new KeyMissingError(`there is no key ${JSON.stringify(name)}`, {
     hint:
-      lines.length === 0
+      keys.length === 0
         ? "make one with `s3ep keys generate`"
-        : `the keys at hand are ${lines.map((line) => line.name).join(", ")}`,
+        : `the keys at hand are ${keys.map((key) => key.name).join(", ")}`,
   })
 }

@@ -5,8 +5,10 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest"
 import { base64, hex, utf8 } from "../../../src/bytes.ts"
 import { KeyMissingError, LocalIoError, PreconditionError, UsageError } from "../../../src/errors.ts"
 import { aesFingerprint } from "../../../src/keys/aes.ts"
+import { aesMaterial } from "../../../src/keys/aes-kind.ts"
 import { KeyDirectory } from "../../../src/keys/directory.ts"
-import { secretOf } from "../../support/secrets.ts"
+import { MemoryKeychain } from "../../support/memory-keychain.ts"
+import { secretOf, secretText, spellingsOf } from "../../support/secrets.ts"
 
 const created = new Date("2026-03-01T12:00:00.000Z")
 let root = ""
@@ -123,4 +125,144 @@ describe("a file that should hold a key", () => {
     await expect(directory.read("bad")).rejects.toThrow(message)
     expect(await directory.read("good")).not.toBeNull()
   })
+})
+
+describe("a key under a passphrase", () => {
+  const passphrase = () => secretText("correct horse")
+  const unlock = async () => passphrase()
+  const keep = async (name: string) => {
+    using material = aesMaterial(secretOf(1))
+    return await directory.add(name, material, { created, place: "protected", passphrase: passphrase() })
+  }
+
+  test("is listed without it, read with it, and its file shows nothing", async () => {
+    const stored = await keep("default")
+    expect(stored).toMatchObject({ place: "protected", id: aesFingerprint(secretOf(1)) })
+    expect(await directory.list()).toEqual([stored])
+    const text = await readFile(stored.path, "utf8")
+    for (const spelling of [...spellingsOf(secretOf(1).bytes), "horse"]) expect(text).not.toContain(spelling)
+    using material = await directory.read("default", { unlock })
+    expect(material?.text.bytes).toEqual(utf8(`${base64(secretOf(1).bytes)}\n`))
+  })
+
+  test("is not read with another passphrase, or none", async () => {
+    await keep("default")
+    const wrong = async () => secretText("correct house")
+    await expect(directory.read("default", { unlock: wrong })).rejects.toThrow("the passphrase does not open")
+    await expect(directory.read("default")).rejects.toThrow(KeyMissingError)
+  })
+
+  test("and a file that was altered, or holds another's, is damaged", async () => {
+    const { path, id } = await keep("default")
+    const text = await readFile(path, "utf8")
+    const altered = text.replace(
+      /("key":".)(.)/,
+      (_, before, symbol) => before + (symbol === "A" ? "B" : "A"),
+    )
+    const renamed = text.replace(id, aesFingerprint(secretOf(2)))
+    for (const content of [
+      altered,
+      renamed,
+      text.replace('"ct"', '"tc"'),
+      text.replace(/\n\{.*\n/, "\nhello\n"),
+    ]) {
+      await writeFile(path, content)
+      await expect(directory.read("default", { unlock })).rejects.toThrow(KeyMissingError)
+    }
+  })
+
+  test("asks for no more than the bounds of a passphrase, whatever its file says", async () => {
+    const { path } = await keep("default")
+    await writeFile(path, (await readFile(path, "utf8")).replace(/"m":\d+/, '"m":99999999999'))
+    await expect(directory.read("default", { unlock })).rejects.toThrow("out of bounds")
+  })
+
+  test("changes its state without it", async () => {
+    await keep("default")
+    expect(await directory.setState("default", "retired")).toMatchObject({ state: "retired" })
+    using material = await directory.read("default", { unlock })
+    expect(material?.id).toBe(aesFingerprint(secretOf(1)))
+  })
+
+  test("needs a passphrase that is not empty", async () => {
+    using material = aesMaterial(secretOf(1))
+    const adding = directory.add("default", material, { created, place: "protected" })
+    await expect(adding).rejects.toThrow("is empty")
+    expect(await directory.list()).toEqual([])
+  })
+})
+
+describe("a key of the keychain", () => {
+  test("is kept there and not in its file, and removed from there", async () => {
+    const keychain = new MemoryKeychain()
+    const openKeychain = async () => keychain
+    using material = aesMaterial(secretOf(1))
+    const stored = await directory.add("default", material, { created, place: "keychain" }, { openKeychain })
+    expect(await readFile(stored.path, "utf8")).toBe(
+      `# s3ep key default\n# ${stored.id}\n# created ${created.toISOString()}\n# kept in the system keychain\n`,
+    )
+    expect([...keychain.entries.keys()]).toEqual([`default ${stored.id}`])
+    expect(await directory.list()).toEqual([stored])
+    expect((await directory.read("default", { openKeychain }))?.id).toBe(stored.id)
+    expect(await directory.setState("default", "retired")).toMatchObject({
+      place: "keychain",
+      state: "retired",
+    })
+    expect(await directory.remove("default", { openKeychain })).toBe(true)
+    expect([keychain.entries.size, await directory.list()]).toEqual([0, []])
+  })
+
+  test("that the keychain has lost is named, with the way out", async () => {
+    const keychain = new MemoryKeychain()
+    const openKeychain = async () => keychain
+    using material = aesMaterial(secretOf(1))
+    await directory.add("default", material, { created, place: "keychain" }, { openKeychain })
+    keychain.entries.clear()
+    await expect(directory.read("default", { openKeychain })).rejects.toMatchObject({
+      message: expect.stringContaining("the system keychain has no key default"),
+      hint: expect.stringContaining("keys import"),
+    })
+  })
+
+  test("is not removed from its file where the keychain cannot be had", async () => {
+    const keychain = new MemoryKeychain()
+    using material = aesMaterial(secretOf(1))
+    const openKeychain = async () => keychain
+    await directory.add("default", material, { created, place: "keychain" }, { openKeychain })
+    const none = async () => Promise.reject(new KeyMissingError("no keychain"))
+    await expect(directory.remove("default", { openKeychain: none })).rejects.toThrow("no keychain")
+    expect(await directory.list()).toHaveLength(1)
+    const adding = directory.add("other", material, { created, place: "keychain" }, { openKeychain: none })
+    await expect(adding).rejects.toThrow("no keychain")
+    expect(await directory.list()).toHaveLength(1)
+  })
+})
+
+describe("states", () => {
+  test("are kept in the file, and the rest of it stays", async () => {
+    const stored = await directory.create("default", secretOf(1), { created })
+    expect(stored.state).toBe("active")
+    for (const state of ["retired", "revoked", "active"] as const) {
+      expect(await directory.setState("default", state)).toEqual({ ...stored, state })
+      expect(await directory.list()).toEqual([{ ...stored, state }])
+      expect((await stat(stored.path)).mode & 0o777).toBe(0o600)
+      expect(await readdir(directory.path)).toEqual(["default.key"])
+    }
+    expect(await directory.setState("nobody", "retired")).toBeNull()
+  })
+
+  test("of a key put there by hand, raw", async () => {
+    await directory.create("other", secretOf(2), { created })
+    await writeFile(pathOf("raw"), secretOf(3).bytes, { mode: 0o600 })
+    expect(await directory.setState("raw", "retired")).toMatchObject({ id: aesFingerprint(secretOf(3)) })
+    expect((await directory.list())[1]).toMatchObject({ name: "raw", state: "retired" })
+  })
+})
+
+test("a damaged key, and one that is not there, can be removed", async () => {
+  await directory.create("default", secretOf(1), { created })
+  await write("bad", "hello")
+  expect(await directory.remove("bad")).toBe(true)
+  expect(await directory.remove("bad")).toBe(false)
+  expect((await directory.list()).map(({ name }) => name)).toEqual(["default"])
 })

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from "node:crypto"
 import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -7,8 +8,8 @@ import { SecretBytes } from "../../../src/crypto/secret.ts"
 import { KeyMissingError, UsageError } from "../../../src/errors.ts"
 import { aesFingerprint } from "../../../src/keys/aes.ts"
 import { KeyDirectory } from "../../../src/keys/directory.ts"
-import type { KeySet } from "../../../src/keys/kek.ts"
-import { type KeySetRequest, type KeySources, openKeySet } from "../../../src/keys/keyset.ts"
+import type { KeySet, Recipient } from "../../../src/keys/kek.ts"
+import { type KeySetRequest, type KeySources, openKeySet, openKeys } from "../../../src/keys/keyset.ts"
 import { countingRandom, exposureOf, secretOf, secretText, spellingsOf } from "../../support/secrets.ts"
 
 const created = new Date("2026-03-01T12:00:00.000Z")
@@ -276,4 +277,169 @@ describe("secrets stay secret", () => {
     expect(bytes).toEqual(new Uint8Array(5))
     expect(() => repeated.bytes).toThrow(TypeError)
   })
+})
+
+describe("recipients, who are to read", () => {
+  const recipient = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
+  const arn = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd"
+  const names = async (request: Partial<KeySetRequest>) => {
+    using keys = await open(request)
+    return namesOf(keys.writers)
+  }
+
+  test("are written to, all of them, and before a key that is merely there", async () => {
+    await store("default", 1)
+    expect(await names({ recipients: [recipient, arn] })).toEqual(["age1ql3z7hjy54pw…", "key/1234abcd"])
+  })
+
+  test("are written to beside those named with --kek", async () => {
+    await store("work", 1)
+    expect(await names({ recipients: [recipient], writeTo: ["work"] })).toEqual(["work", "age1ql3z7hjy54pw…"])
+  })
+
+  test("and another key that is configured: which is meant has to be said", async () => {
+    await expect(open({ kek, recipients: [recipient] })).rejects.toThrow(UsageError)
+    expect(await names({ kek, recipients: [recipient], recipientsAre: "chosen" })).toEqual([
+      "age1ql3z7hjy54pw…",
+    ])
+    expect(await names({ kek, recipients: [recipient], recipientsAre: "passed over" })).toEqual(["S3EP_KEK"])
+    expect(await names({ kek, recipients: [recipient], defaultKek: "S3EP_KEK" })).toEqual(["S3EP_KEK"])
+  })
+
+  test("come from files that anybody may read, several in one", async () => {
+    const path = join(root, "team.txt")
+    await writeFile(path, `# the team\n${recipient}\n\n# once more\n${recipient}\n`, { mode: 0o644 })
+    expect(await names({ recipients: [path] })).toEqual(["team.txt"])
+  })
+
+  test("are refused where a secret key is given in their place", async () => {
+    const path = await secretFile("secret", `${kek}\n`)
+    const error = await open({ recipients: [path] }).catch((error) => error)
+    expect(error).toMatchObject({ code: "S3EP_KEY", message: expect.stringContaining("secret key") })
+    expect(exposureOf(error)).not.toContain(kek.slice(0, 12))
+    await expect(open({ recipients: [join(root, "none")] })).rejects.toThrow(
+      "cannot read the recipients file",
+    )
+  })
+})
+
+describe("identities, to read with", () => {
+  const pair = generateKeyPairSync("rsa", { modulusLength: 2048 })
+  const privatePem = String(pair.privateKey.export({ type: "pkcs8", format: "pem" }))
+  const publicPem = String(pair.publicKey.export({ type: "spki", format: "pem" }))
+
+  test("open what was wrapped to their public part", async () => {
+    const publicPath = await secretFile("ci.pub", publicPem)
+    using writing = await open({ recipients: [publicPath], purpose: "write" })
+    const recipient = await writing.writers[0]?.wrap(secretOf(5), context, countingRandom())
+    if (!recipient) throw new Error("nothing writes")
+    expect(await writing.readers[0]?.unwrap(recipient, context)).toBeNull()
+    for (const request of [
+      { identityFiles: [await secretFile("ci.pem", privatePem)] },
+      { identityCommand: `cat '${await secretFile("again.pem", privatePem)}'` },
+    ]) {
+      using reading = await open({ ...request, purpose: "read" })
+      expect((await reading.readers[0]?.unwrap(recipient, context))?.bytes).toEqual(secretOf(5).bytes)
+    }
+  })
+
+  test("write only where there is nothing else to write to", async () => {
+    const identityFiles = [await secretFile("ci.pem", privatePem)]
+    using alone = await open({ identityFiles })
+    expect(namesOf(alone.writers)).toEqual(["ci.pem"])
+    await store("default", 1)
+    using beside = await open({ identityFiles })
+    expect(namesOf(beside.writers)).toEqual(["default"])
+  })
+
+  test("that others may read are refused", async () => {
+    const path = await secretFile("open.pem", privatePem)
+    await chmod(path, 0o644)
+    await expect(open({ identityFiles: [path] })).rejects.toThrow(
+      "others than you may read the identity file",
+    )
+  })
+
+  test("under a passphrase ask for it", async () => {
+    const encrypted = pair.privateKey.export({
+      type: "pkcs8",
+      format: "pem",
+      cipher: "aes-256-cbc",
+      passphrase: "horse",
+    })
+    const identityFiles = [await secretFile("locked.pem", String(encrypted))]
+    const asked: string[] = []
+    const unlock = async (what: string) => {
+      asked.push(what)
+      return secretText("horse")
+    }
+    using keys = await open({ identityFiles }, { unlock })
+    expect(namesOf(keys.writers)).toEqual(["locked.pem"])
+    expect(asked).toEqual([`the identity file ${identityFiles[0]}`])
+  })
+})
+
+describe("a key that is", () => {
+  async function wrapped() {
+    await store("old", 1)
+    await store("default", 2)
+    using keys = await open({ writeTo: ["old"] })
+    return (
+      (await keys.writers[0]?.wrap(secretOf(5), context, countingRandom())) ?? expect.fail("nothing writes")
+    )
+  }
+  const opened = async (keys: KeySet, recipient: Recipient) => {
+    const kek = keys.readers.find((kek) => kek.matches(recipient))
+    return (await kek?.unwrap(recipient, context))?.bytes
+  }
+
+  test("retired reads and does not write, by whatever name it is given", async () => {
+    const recipient = await wrapped()
+    await directory.setState("old", "retired")
+    using keys = await open({})
+    expect(await opened(keys, recipient)).toEqual(secretOf(5).bytes)
+    const again = { kek: base64(secretOf(1).bytes) }
+    for (const request of [{ writeTo: ["old"] }, { defaultKek: "old" }, again]) {
+      await expect(open(request)).rejects.toMatchObject({
+        code: "S3EP_KEY",
+        message: expect.stringContaining("is retired"),
+        hint: expect.stringContaining("keys activate"),
+      })
+    }
+    const old = keys.readers.find(({ name }) => name === "old")
+    await expect(old?.wrap(secretOf(5), context, countingRandom())).rejects.toThrow("is retired")
+  })
+
+  test("revoked opens nothing, unless it may", async () => {
+    const recipient = await wrapped()
+    await directory.setState("old", "revoked")
+    using keys = await open({ kek: base64(secretOf(1).bytes), purpose: "read" })
+    for (const kek of keys.readers.filter((kek) => kek.matches(recipient))) {
+      await expect(kek.unwrap(recipient, context)).rejects.toMatchObject({
+        code: "S3EP_KEY",
+        hint: expect.stringContaining("--allow-revoked"),
+      })
+      expect(await kek.raw?.()).toBeNull()
+    }
+    using allowed = await open({ allowRevoked: true, purpose: "read" })
+    expect(await opened(allowed, recipient)).toEqual(secretOf(5).bytes)
+    await expect(open({ allowRevoked: true, writeTo: ["old"] })).rejects.toThrow("is revoked")
+  })
+
+  test("active again is as before", async () => {
+    const recipient = await wrapped()
+    await directory.setState("old", "revoked")
+    await directory.setState("old", "active")
+    using keys = await open({ writeTo: ["old"] })
+    expect(await opened(keys, recipient)).toEqual(secretOf(5).bytes)
+  })
+})
+
+test("keys are opened once, and who writes is chosen later, as often as one likes", async () => {
+  await store("default", 1)
+  await store("work", 2)
+  using keys = await openKeys({ purpose: "both" }, { directory, random: countingRandom(), env })
+  expect(namesOf(keys.writers({}))).toEqual(["default"])
+  expect(namesOf(keys.writers({ writeTo: ["work"] }))).toEqual(["work"])
+  expect(() => keys.writers({ writeTo: ["nobody"] })).toThrow(KeyMissingError)
 })
