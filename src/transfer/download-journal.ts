@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto"
-import { type FileHandle, mkdir, open, readFile, unlink } from "node:fs/promises"
-import { dirname, join } from "node:path"
+import { type FileHandle, open, readFile, unlink } from "node:fs/promises"
+import { join } from "node:path"
 import { fromHex, hex, utf8 } from "../bytes.ts"
 import { sha256 } from "../crypto/kdf.ts"
 import { encodeEnvelope } from "../envelope/codec.ts"
@@ -9,6 +9,7 @@ import type { ObjectAddress } from "../store/store.ts"
 import type { OpenObject } from "./inspect.ts"
 import { errnoOf, localError } from "./local-error.ts"
 import type { FileIdentity } from "./replace.ts"
+import { writeStateFile } from "./state-file.ts"
 
 const VERSION = 1
 
@@ -107,19 +108,17 @@ export class DownloadJournal {
     return this.#entries
   }
 
-  /** Begin one, in place of any there is. */
+  /**
+   * Begin one, in place of any there is. It is on the disk when this returns: a temporary file that only an empty
+   * journal speaks of would stay for ever.
+   */
   static async create(
     path: string,
     identity: DownloadIdentity,
     temporary: TemporaryFile,
   ): Promise<DownloadJournal> {
-    return doing(path, async () => {
-      await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-      await unlink(path).catch(() => undefined)
-      const file = await open(path, "ax", 0o600)
-      await file.appendFile(`${JSON.stringify({ v: VERSION, ...identity, temporary })}\n`)
-      return new DownloadJournal(path, file, 0)
-    })
+    await writeStateFile(path, `${JSON.stringify({ v: VERSION, ...identity, temporary })}\n`)
+    return doing(path, async () => new DownloadJournal(path, await open(path, "a"), 0))
   }
 
   /** Go on with the one there is. */

@@ -50,7 +50,8 @@ export async function describeFaults(env: NodeJS.ProcessEnv, share: number): Pro
         using ciphers = recordCiphers()
         proxy.exchanges.length = 0
         proxy.fault = { nth: exchange.index, action }
-        const store = "by" in action && action.by === "silence" ? stores.impatient : stores.patient
+        const silent = "by" in action && action.by === "silence"
+        const store = silent ? stores.impatient : stores.patient
         const failure = await command.run(retries ? retrying(store) : store).then(
           () => null,
           (error: unknown) => error,
@@ -63,7 +64,8 @@ export async function describeFaults(env: NodeJS.ProcessEnv, share: number): Pro
           await command.run(stores.patient)
         }
         await command.expectOutcome()
-        expectNoPartTwice(proxy.exchanges)
+        // Whoever waits for nothing may give up on a part that arrives all the same.
+        if (!silent) expectNoPartTwice(proxy.exchanges)
         expect(new Set(ciphers.pairs).size).toBe(ciphers.pairs.length)
       })
     })
