@@ -54,6 +54,7 @@ _s3ep_value_of() {
     *' --service') reply='aws r2 b2 minio ceph swift wasabi scaleway gcs generic' ;;
     *' --color') reply='auto always never' ;;
     ' put'' --expected-size' | ' put'' --include' | ' put'' --exclude' | ' put'' --part-size' | ' put'' --chunk-size' | ' put'' --concurrency' | ' put'' --storage-class' | ' put'' --content-type' | ' put'' --cache-control' | ' put'' --content-disposition' | ' put'' --content-encoding' | ' put'' --content-language' | ' put'' --metadata' | ' put'' --tag' | ' put'' --acl' | ' put'' --sse-kms-key-id' | ' put'' --object-lock-retain-until') reply='@nothing' ;;
+    ' put'' --format') reply='agcm2 s3-encryption-proxy' ;;
     ' put'' --symlinks') reply='skip follow fail' ;;
     ' put'' --checksum') reply='auto crc32 crc64nvme sha256 none' ;;
     ' put'' --if-none-match') reply='\*' ;;
@@ -101,7 +102,7 @@ _s3ep_offer_of() {
       arguments='@nothing'
       ;;
     ' put')
-      options='--from-command --expected-size --skip-existing -n --dry-run -r --recursive --include --exclude --symlinks --part-size --chunk-size --concurrency --checksum --accelerate --requester-pays --no-clobber --if-none-match --storage-class --sse-c-key-file --content-type --cache-control --content-disposition --content-encoding --content-language --metadata --tag --acl --sse --sse-kms-key-id --object-lock-mode --object-lock-retain-until --legal-hold -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --proxy-config --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      options='--from-command --expected-size --skip-existing --format -n --dry-run -r --recursive --include --exclude --symlinks --part-size --chunk-size --concurrency --checksum --accelerate --requester-pays --no-clobber --if-none-match --storage-class --sse-c-key-file --content-type --cache-control --content-disposition --content-encoding --content-language --metadata --tag --acl --sse --sse-kms-key-id --object-lock-mode --object-lock-retain-until --legal-hold -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --proxy-config --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
       subcommands=''
       arguments='@file'
       ;;

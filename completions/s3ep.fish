@@ -12,7 +12,7 @@ function __s3ep_place
             continue
         end
         switch $token
-            case --profile --config --endpoint --region --service --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --proxy-config --color --expected-size --include --exclude --symlinks --part-size --chunk-size --concurrency --checksum --if-none-match --storage-class --sse-c-key-file --content-type --cache-control --content-disposition --content-encoding --content-language --metadata --tag --acl --sse --sse-kms-key-id --object-lock-mode --object-lock-retain-until --range --version-id --older-than --to --from --shard --merge --expect-bytes --expect-sha256 --object-metadata --object-key --kind --derive --salt --argon2 --iterations --info --name --retire --revoke
+            case --profile --config --endpoint --region --service --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --proxy-config --color --expected-size --format --include --exclude --symlinks --part-size --chunk-size --concurrency --checksum --if-none-match --storage-class --sse-c-key-file --content-type --cache-control --content-disposition --content-encoding --content-language --metadata --tag --acl --sse --sse-kms-key-id --object-lock-mode --object-lock-retain-until --range --version-id --older-than --to --from --shard --merge --expect-bytes --expect-sha256 --object-metadata --object-key --kind --derive --salt --argon2 --iterations --info --name --retire --revoke
                 set pending yes
             case '-*'
                 continue
@@ -88,6 +88,7 @@ complete -c s3ep -n '__s3ep_first \'\'' -a help -d 'print the help of a command'
 complete -c s3ep -n '__s3ep_at \'put\'' -l from-command -d 'run the rest of the line and store what it prints; nothing is stored if it fails'
 complete -c s3ep -n '__s3ep_at \'put\'' -l expected-size -r -f -d 'about how much standard input will hold, when it is over 150 GiB'
 complete -c s3ep -n '__s3ep_at \'put\'' -l skip-existing -d 'leave alone files whose key is in the bucket already'
+complete -c s3ep -n '__s3ep_at \'put\'' -l format -r -f -a 'agcm2 s3-encryption-proxy' -d 'what to write: our own format, or what S3 Encryption Proxy reads'
 complete -c s3ep -n '__s3ep_at \'put\'' -s n -l dry-run -d 'say what would be done, and do nothing'
 complete -c s3ep -n '__s3ep_at \'put\'' -s r -l recursive -d 'the whole tree'
 complete -c s3ep -n '__s3ep_at \'put\'' -l include -r -f -d 'only these files, a pattern as in .gitignore; may be repeated'

@@ -31,6 +31,8 @@ export interface UploadTreeRequest
   /** Parts at once of each file. */
   readonly partConcurrency?: number | undefined
   readonly resume?: boolean | undefined
+  /** Instead of `uploadFile`: how each file becomes an object. */
+  readonly upload?: typeof uploadFile | undefined
   /** Called when a file is done with, in no order. */
   readonly onItem?: ((result: UploadTreeItem) => void) | undefined
 }
@@ -116,8 +118,8 @@ async function settleOne(
   try {
     checkKey(address)
     if (request.dryRun) return { ...item, outcome: "planned", bytes: entry.bytes }
-    const { partConcurrency, ...wishes } = request
-    const result = await uploadFile(
+    const { partConcurrency, upload = uploadFile, ...wishes } = request
+    const result = await upload(
       context,
       { ...wishes, path: entry.path, address, item: entry.relative, concurrency: partConcurrency },
       memory,

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from "node:fs/promises"
+import { mkdir, readFile, writeFile } from "node:fs/promises"
 import { describe, expect, test } from "vitest"
 import {
   type ProxyVector,
@@ -216,5 +216,90 @@ describe("what no format recognises", () => {
     expect(await readFile(site.home.path("out"))).toEqual(Buffer.from(proxyPlaintext(GCM)))
     await writeFile(site.home.path("raw"), "as it is")
     expect((await site.succeed(["decrypt", "raw", "-", "--plaintext"])).stdout).toBe("as it is")
+  })
+})
+
+describe("put --format s3-encryption-proxy", () => {
+  const format = ["--format", "s3-encryption-proxy"]
+
+  test("stores files, trees and pipes that come back", async () => {
+    const site = await openProxySite()
+    const { env, config } = site
+    await mkdir(site.home.path("tree/sub"), { recursive: true })
+    await writeFile(site.home.path("tree/a"), "first")
+    await writeFile(site.home.path("tree/sub/b"), "second")
+    const run = await site.succeed(["put", "tree/a", "s3://vault/one", ...format, ...config], { env })
+    expect(run.stderr).toContain("weaker than ours")
+    await site.succeed(["put", "-r", "tree", "s3://vault/tree/", ...format, ...config], { env })
+    await site.succeed(["put", "-", "s3://vault/piped", ...format, ...config], {
+      env,
+      stdin: Buffer.from("third"),
+    })
+    for (const [key, content] of [
+      ["one", "first"],
+      ["tree/a", "first"],
+      ["tree/sub/b", "second"],
+      ["piped", "third"],
+    ] as const) {
+      const back = await site.succeed(["get", `s3://vault/${key}`, "-", ...config], { env })
+      expect(back.stdout).toBe(content)
+      expect(Object.keys(site.store.settings(key).metadata)).toContain("s3ep-encrypted-dek")
+    }
+    const { lines } = await site.succeed(["stat", "s3://vault/one", "--json", ...config], { env })
+    expect(lines[0]).toMatchObject({
+      format: "s3-encryption-proxy",
+      bytes: 5,
+      openedWith: { name: "current" },
+    })
+  })
+
+  test("takes what the proxy's configuration says, and nothing it could not read back", async () => {
+    const site = await openProxySite()
+    const { env } = site
+    await writeFile(site.home.path("a"), "x")
+    const put = ["put", "a", "s3://vault/a", ...format]
+    expect((await site.run(put, { env })).stderr).toContain("--proxy-config FILE")
+    const aes = `{ alias: current, type: aes, config: { aes_key: "\${PROXY_KEK}" } }`
+    for (const [encryption, why] of [
+      [`{ encryption_method_alias: plain, providers: [{ alias: plain, type: none }] }`, "encrypts nothing"],
+      [
+        `{ encryption_method_alias: t, providers: [{ alias: t, type: tink, config: {} }] }`,
+        "encrypts nothing",
+      ],
+      [
+        `{ encryption_method_alias: current, metadata_key_prefix: Upper-, providers: [${aes}] }`,
+        "lower case",
+      ],
+      [
+        `{ encryption_method_alias: current, metadata_key_prefix: "", providers: [${aes}] }`,
+        "needs a prefix",
+      ],
+      [`{ encryption_method_alias: other, providers: [${aes}] }`, "names no provider"],
+      [`{ providers: [${aes}] }`, "is missing"],
+    ] as const) {
+      await writeFile(site.home.path("proxy.yaml"), `encryption: ${encryption}\n`)
+      const run = await site.run([...put, "--proxy-config", "proxy.yaml"], { env })
+      expect(run.status).toBe(2)
+      expect(run.stderr).toContain(why)
+    }
+    await writeFile(
+      site.home.path("proxy.yaml"),
+      `encryption: { encryption_method_alias: current, metadata_key_prefix: acme-, providers: [${aes}] }\n`,
+    )
+    await site.succeed([...put, "--proxy-config", "proxy.yaml"], { env })
+    expect(Object.keys(site.store.settings("a").metadata)).toContain("acme-encrypted-dek")
+    const chunks = await site.run([...put, "--proxy-config", "proxy.yaml", "--chunk-size", "4KiB"], { env })
+    expect(chunks).toMatchObject({ status: 2, stderr: expect.stringContaining("--chunk-size means nothing") })
+  })
+
+  test("keeps what exists with --no-clobber, and does nothing with --dry-run", async () => {
+    const site = await openProxySite()
+    const { env, config } = site
+    await writeFile(site.home.path("a"), "x")
+    const put = ["put", "a", "s3://vault/a", ...format, ...config]
+    await site.succeed([...put, "--dry-run"], { env })
+    expect((await site.run(["stat", "s3://vault/a"], { env })).status).toBe(6)
+    await site.succeed(put, { env })
+    expect((await site.run([...put, "--no-clobber"], { env })).status).toBe(8)
   })
 })

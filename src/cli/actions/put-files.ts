@@ -12,6 +12,7 @@ import { Batch } from "../batch.ts"
 import type { Session } from "../session.ts"
 import { readWriteOptions } from "../write-options.ts"
 import { exists, type PutItem, type PutOptions, refuseExisting } from "./put-plan.ts"
+import { proxyUploads } from "./put-proxy.ts"
 import { leftAlone, plannedStore, stored } from "./stored.ts"
 
 /** Of several sources; the parts of each go in parallel anyway. */
@@ -24,18 +25,20 @@ export async function putFiles(
   options: PutOptions,
 ): Promise<void> {
   const wishes = await readWriteOptions(session, options)
+  const proxy = await proxyUploads(session, options)
   const expected = items.length === 1 ? items.map(({ address }) => address) : []
-  const context = await session.transfer(options.dryRun ? "none" : "both", expected)
+  const context = await session.transfer(options.dryRun || proxy ? "none" : "both", expected)
+  const upload = proxy?.ofFile ?? uploadFile
   const memory = new PartMemory(BUFFER_BUDGET_BYTES)
   const batch = new Batch(session, "file")
   const [only] = items
-  const one = (item: PutItem) => putFile(session, context, item, options, wishes, memory)
+  const one = (item: PutItem) => putFile(session, context, item, options, wishes, memory, upload)
   if (only?.kind === "file" && items.length === 1) return one(only)
   await forEachConcurrent(items, FILES_AT_ONCE, async (item) => {
     if (item.kind === "file") await batch.run(item.source, () => one(item))
   })
   for (const tree of items.filter(({ kind }) => kind === "tree")) {
-    await putTree(session, context, tree, options, wishes, batch)
+    await putTree(session, context, tree, options, { ...wishes, upload }, batch)
   }
   batch.finish()
 }
@@ -47,6 +50,7 @@ async function putFile(
   options: PutOptions,
   wishes: Omit<UploadOptions, "address">,
   memory: PartMemory,
+  upload: typeof uploadFile,
 ): Promise<void> {
   const uri = objectUri(address)
   if (options.skipExisting && (await exists(context, address, wishes))) {
@@ -54,7 +58,7 @@ async function putFile(
     return
   }
   if (!options.dryRun) {
-    const result = await uploadFile(context, { ...wishes, path, address, item: source }, memory)
+    const result = await upload(context, { ...wishes, path, address, item: source }, memory)
     stored(session, source, result)
     return
   }
@@ -68,7 +72,12 @@ async function putTree(
   context: TransferContext,
   { source, path: root, address }: PutItem,
   { include, exclude, skipExisting, dryRun }: PutOptions,
-  { concurrency: partConcurrency, ...wishes }: Omit<UploadOptions, "address">,
+  {
+    concurrency: partConcurrency,
+    ...wishes
+  }: Omit<UploadOptions, "address"> & {
+    readonly upload: typeof uploadFile
+  },
   batch: Batch,
 ): Promise<void> {
   const { bucket, key: prefix } = address

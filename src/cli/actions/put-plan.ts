@@ -6,6 +6,7 @@ import { customerKeyOf, type UploadOptions } from "../../transfer/upload-request
 import { mustBeNew, type WriteOptions } from "../write-options.ts"
 
 export interface PutOptions extends WriteOptions {
+  readonly format: "agcm2" | "s3-encryption-proxy"
   readonly fromCommand?: boolean
   readonly expectedSize?: string
   readonly skipExisting?: boolean

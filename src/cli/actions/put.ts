@@ -12,6 +12,7 @@ import type { Session } from "../session.ts"
 import { readWriteOptions } from "../write-options.ts"
 import { putFiles } from "./put-files.ts"
 import { type PutItem, type PutOptions, refuseExisting } from "./put-plan.ts"
+import { proxyUploads } from "./put-proxy.ts"
 import { plannedStore, stored } from "./stored.ts"
 
 /** `put`. */
@@ -67,8 +68,10 @@ async function putStream(
     await refuseExisting(await session.transfer("none"), address, options, wishes)
     return plannedStore(session, { source, uri: objectUri(address), bytes: expectedBytes ?? null })
   }
-  const context = await session.transfer("write", [address])
-  const result = await uploadStream(context, {
+  const proxy = await proxyUploads(session, options)
+  const context = proxy ? await session.transfer("none") : await session.transfer("write", [address])
+  const upload = proxy?.ofStream ?? uploadStream
+  const result = await upload(context, {
     ...wishes,
     address,
     source: open(),

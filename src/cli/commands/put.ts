@@ -1,4 +1,4 @@
-import { Command } from "commander"
+import { Command, Option } from "commander"
 import type { Invoke } from "../invoke.ts"
 import { withManual } from "../manual.ts"
 import { addDryRun, addSettings, addTreeOptions, addWriteOptions } from "../options.ts"
@@ -24,6 +24,11 @@ export function putCommand(invoke: Invoke): Command {
     )
     .option("--expected-size <SIZE>", "about how much standard input will hold, when it is over 150 GiB")
     .option("--skip-existing", "leave alone files whose key is in the bucket already")
+    .addOption(
+      new Option("--format <FORMAT>", "what to write: our own format, or what S3 Encryption Proxy reads")
+        .choices(["agcm2", "s3-encryption-proxy"])
+        .default("agcm2"),
+    )
   addDryRun(command)
   addTreeOptions(command)
   addSettings(command, "Trees:", ["symlinks"])
@@ -39,6 +44,7 @@ export function putCommand(invoke: Invoke): Command {
       ["s3ep put backup.tar s3://vault/", "resumes if it was interrupted"],
       ["s3ep put -r photos s3://vault/photos/ --exclude '*.tmp'"],
       ["pg_dump app | s3ep put - s3://vault/app.sql"],
+      ["s3ep put a.tar s3://vault/ --format s3-encryption-proxy --proxy-config proxy.yaml"],
       ["s3ep put s3://vault/app.sql --from-command pg_dump app", "stores nothing if pg_dump fails"],
       ["s3ep put report.pdf s3://vault/report.pdf --no-clobber", "status 8 if it exists"],
     ],
