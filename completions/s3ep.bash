@@ -61,7 +61,7 @@ _s3ep_value_of() {
     ' put'' --sse-c-key-file') reply='@file' ;;
     ' put'' --sse') reply='AES256 aws:kms' ;;
     ' put'' --object-lock-mode') reply='GOVERNANCE COMPLIANCE' ;;
-    ' get'' --range' | ' get'' --version-id' | ' get'' --include' | ' get'' --exclude' | ' get'' --concurrency') reply='@nothing' ;;
+    ' get'' --range' | ' get'' --version-id' | ' get'' --include' | ' get'' --exclude' | ' get'' --expect-bytes' | ' get'' --expect-sha256' | ' get'' --concurrency') reply='@nothing' ;;
     ' get'' --sse-c-key-file') reply='@file' ;;
     ' mp-upload'' --part-size' | ' mp-upload'' --chunk-size' | ' mp-upload'' --concurrency' | ' mp-upload'' --storage-class' | ' mp-upload'' --content-type' | ' mp-upload'' --cache-control' | ' mp-upload'' --content-disposition' | ' mp-upload'' --content-encoding' | ' mp-upload'' --content-language' | ' mp-upload'' --metadata' | ' mp-upload'' --tag' | ' mp-upload'' --acl' | ' mp-upload'' --sse-kms-key-id' | ' mp-upload'' --object-lock-retain-until') reply='@nothing' ;;
     ' mp-upload'' --checksum') reply='auto crc32 crc64nvme sha256 none' ;;
@@ -75,15 +75,15 @@ _s3ep_value_of() {
     ' stat'' --version-id') reply='@nothing' ;;
     ' stat'' --sse-c-key-file') reply='@file' ;;
     ' rm'' --version-id') reply='@nothing' ;;
-    ' verify'' --version-id' | ' verify'' --concurrency') reply='@nothing' ;;
+    ' verify'' --version-id' | ' verify'' --concurrency' | ' verify'' --expect-bytes' | ' verify'' --expect-sha256') reply='@nothing' ;;
     ' verify'' --sse-c-key-file') reply='@file' ;;
     ' rotate-key'' --to' | ' rotate-key'' --from' | ' rotate-key'' --shard' | ' rotate-key'' --merge' | ' rotate-key'' --concurrency') reply='@nothing' ;;
     ' rotate-key'' --sse-c-key-file') reply='@file' ;;
     ' migrate'' --include' | ' migrate'' --exclude' | ' migrate'' --expect-bytes' | ' migrate'' --expect-sha256' | ' migrate'' --part-size' | ' migrate'' --chunk-size' | ' migrate'' --concurrency' | ' migrate'' --storage-class') reply='@nothing' ;;
     ' migrate'' --checksum') reply='auto crc32 crc64nvme sha256 none' ;;
     ' migrate'' --sse-c-key-file') reply='@file' ;;
-    ' decrypt'' --object-metadata') reply='@file' ;;
-    ' decrypt'' --object-key') reply='@nothing' ;;
+    ' decrypt'' --object-metadata' | ' decrypt'' --aad-file') reply='@file' ;;
+    ' decrypt'' --object-key' | ' decrypt'' --expect-bytes' | ' decrypt'' --expect-sha256' | ' decrypt'' --aad') reply='@nothing' ;;
     ' keys generate'' --kind') reply='aes rsa age age-pq' ;;
     ' keys import'' --derive') reply='argon2id pbkdf2-sha256 hkdf-sha256' ;;
     ' keys import'' --salt' | ' keys import'' --argon2' | ' keys import'' --iterations' | ' keys import'' --info') reply='@nothing' ;;
@@ -107,7 +107,7 @@ _s3ep_offer_of() {
       arguments='@file'
       ;;
     ' get')
-      options='--range --no-clobber --skip-existing --no-preserve --version-id -n --dry-run -r --recursive --include --exclude --plaintext --allow-unauthenticated --concurrency --requester-pays --sse-c-key-file -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --proxy-config --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      options='--range --no-clobber --skip-existing --no-preserve --version-id -n --dry-run -r --recursive --include --exclude --plaintext --allow-unauthenticated --expect-bytes --expect-sha256 --concurrency --requester-pays --sse-c-key-file -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --proxy-config --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
       subcommands=''
       arguments='@file'
       ;;
@@ -152,7 +152,7 @@ _s3ep_offer_of() {
       arguments='@nothing'
       ;;
     ' verify')
-      options='-r --recursive --version-id --concurrency --requester-pays --sse-c-key-file -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --proxy-config --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      options='-r --recursive --version-id --concurrency --expect-bytes --expect-sha256 --requester-pays --sse-c-key-file -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --proxy-config --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
       subcommands=''
       arguments='@nothing'
       ;;
@@ -172,7 +172,7 @@ _s3ep_offer_of() {
       arguments='@file'
       ;;
     ' decrypt')
-      options='--no-clobber -n --dry-run --plaintext --allow-unauthenticated --object-metadata --object-key -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --proxy-config --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
+      options='--no-clobber -n --dry-run --plaintext --allow-unauthenticated --object-metadata --object-key --expect-bytes --expect-sha256 --sealed-value --aad --aad-file -h --help --profile --config --endpoint --region --service --path-style --no-path-style --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --proxy-config --allow-revoked --no-keyring -p --passphrase --json -q --quiet -v --verbose --no-progress --color'
       subcommands=''
       arguments='@file'
       ;;

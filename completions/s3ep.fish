@@ -12,7 +12,7 @@ function __s3ep_place
             continue
         end
         switch $token
-            case --profile --config --endpoint --region --service --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --proxy-config --color --expected-size --format --include --exclude --symlinks --part-size --chunk-size --concurrency --checksum --if-none-match --storage-class --sse-c-key-file --content-type --cache-control --content-disposition --content-encoding --content-language --metadata --tag --acl --sse --sse-kms-key-id --object-lock-mode --object-lock-retain-until --range --version-id --older-than --to --from --shard --merge --expect-bytes --expect-sha256 --object-metadata --object-key --kind --derive --salt --argon2 --iterations --info --name --retire --revoke
+            case --profile --config --endpoint --region --service --kek --kek-file --kek-fd --recipient --kms-key --identity --key-passphrase-file --key-passphrase-fd --passphrase-file --passphrase-fd --proxy-config --color --expected-size --format --include --exclude --symlinks --part-size --chunk-size --concurrency --checksum --if-none-match --storage-class --sse-c-key-file --content-type --cache-control --content-disposition --content-encoding --content-language --metadata --tag --acl --sse --sse-kms-key-id --object-lock-mode --object-lock-retain-until --range --version-id --expect-bytes --expect-sha256 --older-than --to --from --shard --merge --object-metadata --object-key --aad --aad-file --kind --derive --salt --argon2 --iterations --info --name --retire --revoke
                 set pending yes
             case '-*'
                 continue
@@ -130,6 +130,8 @@ complete -c s3ep -n '__s3ep_at \'get\'' -l include -r -f -d 'only these files, a
 complete -c s3ep -n '__s3ep_at \'get\'' -l exclude -r -f -d 'not these files, a pattern as in .gitignore; may be repeated'
 complete -c s3ep -n '__s3ep_at \'get\'' -l plaintext -d 'pass on as it is what is in no format s3ep knows'
 complete -c s3ep -n '__s3ep_at \'get\'' -l allow-unauthenticated -d 'read what nothing authenticates, and do not wait for the end to release what it would prove'
+complete -c s3ep -n '__s3ep_at \'get\'' -l expect-bytes -r -f -d 'fail with status 4 if the plaintext has another length'
+complete -c s3ep -n '__s3ep_at \'get\'' -l expect-sha256 -r -f -d 'fail with status 4 if the plaintext has another SHA-256'
 complete -c s3ep -n '__s3ep_at \'get\'' -l concurrency -r -f -d 'requests in flight at once; chosen from the part size otherwise'
 complete -c s3ep -n '__s3ep_at \'get\'' -l requester-pays -d 'agree to be charged for requests to buckets of others'
 complete -c s3ep -n '__s3ep_at \'get\'' -l sse-c-key-file -r -F -d 'key of server-side encryption (SSE-C): 32 bytes raw, in hex or in base64'
@@ -195,6 +197,8 @@ complete -c s3ep -n '__s3ep_at \'rm\'' -s h -l help -d 'print help'
 complete -c s3ep -n '__s3ep_at \'verify\'' -s r -l recursive -d 'everything under the prefix'
 complete -c s3ep -n '__s3ep_at \'verify\'' -l version-id -r -f -d 'this version of the object'
 complete -c s3ep -n '__s3ep_at \'verify\'' -l concurrency -r -f -d 'requests in flight at once; chosen from the part size otherwise'
+complete -c s3ep -n '__s3ep_at \'verify\'' -l expect-bytes -r -f -d 'fail with status 4 if the plaintext has another length'
+complete -c s3ep -n '__s3ep_at \'verify\'' -l expect-sha256 -r -f -d 'fail with status 4 if the plaintext has another SHA-256'
 complete -c s3ep -n '__s3ep_at \'verify\'' -l requester-pays -d 'agree to be charged for requests to buckets of others'
 complete -c s3ep -n '__s3ep_at \'verify\'' -l sse-c-key-file -r -F -d 'key of server-side encryption (SSE-C): 32 bytes raw, in hex or in base64'
 complete -c s3ep -n '__s3ep_at \'verify\'' -s h -l help -d 'print help'
@@ -245,6 +249,11 @@ complete -c s3ep -n '__s3ep_at \'decrypt\'' -l plaintext -d 'pass on as it is wh
 complete -c s3ep -n '__s3ep_at \'decrypt\'' -l allow-unauthenticated -d 'read what nothing authenticates, and do not wait for the end to release what it would prove'
 complete -c s3ep -n '__s3ep_at \'decrypt\'' -l object-metadata -r -F -d 'metadata of the object it was: JSON, as aws s3api head-object prints it'
 complete -c s3ep -n '__s3ep_at \'decrypt\'' -l object-key -r -f -d 'key of the object it was'
+complete -c s3ep -n '__s3ep_at \'decrypt\'' -l expect-bytes -r -f -d 'fail with status 4 if the plaintext has another length'
+complete -c s3ep -n '__s3ep_at \'decrypt\'' -l expect-sha256 -r -f -d 'fail with status 4 if the plaintext has another SHA-256'
+complete -c s3ep -n '__s3ep_at \'decrypt\'' -l sealed-value -d 'take it for one: base64, which nothing but a key can recognise'
+complete -c s3ep -n '__s3ep_at \'decrypt\'' -l aad -r -f -d 'what the value was bound to; implies --sealed-value'
+complete -c s3ep -n '__s3ep_at \'decrypt\'' -l aad-file -r -F -d 'the same, byte for byte from a file'
 complete -c s3ep -n '__s3ep_at \'decrypt\'' -s h -l help -d 'print help'
 complete -c s3ep -n '__s3ep_at \'decrypt\'' -F
 complete -c s3ep -n '__s3ep_at \'keys\'' -s h -l help -d 'print help'

@@ -20,8 +20,17 @@ export function addExpectOptions(command: Command): Command {
     .optionsGroup("Options:")
 }
 
-/** @throws {UsageError} naming the option that cannot be used. */
-export function readExpectation({ expectBytes, expectSha256 }: ExpectationOptions): Expectation {
+/**
+ * @param isOne - whether it is one object that is read: of several nobody knows such things.
+ * @returns undefined if nothing is expected.
+ * @throws {UsageError} naming the option that cannot be used.
+ */
+export function readExpectation(
+  { expectBytes, expectSha256 }: ExpectationOptions,
+  isOne: boolean,
+): Expectation | undefined {
+  if (expectBytes === undefined && expectSha256 === undefined) return undefined
+  if (!isOne) throw new UsageError("--expect-bytes and --expect-sha256 are for one object, not for several")
   const bytes = expectBytes === undefined ? undefined : Number(expectBytes)
   if (bytes !== undefined && !(/^\d+$/.test(expectBytes ?? "") && Number.isSafeInteger(bytes))) {
     throw new UsageError(`option --expect-bytes: ${JSON.stringify(expectBytes)} is no number of bytes`)

@@ -3,11 +3,15 @@ import type { ProxyConfig, ProxyProvider } from "../config/proxy-config.ts"
 import { readProxyConfig } from "../config/proxy-config.ts"
 import type { RawKey } from "../crypto/raw-key.ts"
 import { UsageError } from "../errors.ts"
+import type { ReadingOptions } from "../transfer/context.ts"
+import type { Expectation } from "../transfer/expect.ts"
 
 /** The options of commands that read objects of other systems, as commander has them. */
 export interface ReadingFlags {
   readonly plaintext?: boolean | undefined
   readonly allowUnauthenticated?: boolean | undefined
+  readonly sealedValue?: ReadingOptions["sealedValue"]
+  readonly expect?: Expectation | undefined
 }
 
 /** The keys and the prefix of a proxy's configuration. Disposing of it wipes the keys. */

@@ -278,11 +278,11 @@ export class Session implements Disposable {
 
   async #reading(
     purpose: KeyPurpose,
-    { plaintext, allowUnauthenticated }: ReadingFlags,
+    { plaintext, allowUnauthenticated, sealedValue, expect }: ReadingFlags,
   ): Promise<ReadingOptions> {
     const proxy = purpose === "none" || purpose === "write" ? null : await this.proxyKeys()
     const keys = proxy && { rawKeys: proxy.keys, proxyPrefix: proxy.prefix }
-    return { ...keys, plaintext, allowUnauthenticated, told: this.#told }
+    return { ...keys, plaintext, allowUnauthenticated, sealedValue, expect, told: this.#told }
   }
 
   async #openProxyKeys(path: string): Promise<ProxyKeys> {

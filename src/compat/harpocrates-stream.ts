@@ -81,7 +81,7 @@ export interface StreamOpening {
  * @see man/s3ep-format.5, "Formats of others"
  */
 export async function* openHarpocratesStream(
-  keys: readonly SecretBytes[],
+  keys: AsyncIterable<SecretBytes> | Iterable<SecretBytes>,
   ciphertext: AsyncIterable<Uint8Array>,
   onOpen: (opening: StreamOpening) => void = () => undefined,
 ): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
@@ -116,9 +116,15 @@ export async function* openHarpocratesStream(
       }
       const sealed = queue.take(sealedBytes)
       if (!key) {
-        const keyIndex = keys.findIndex((candidate) => opens(candidate, header, sealed))
-        key = keys[keyIndex]
-        if (!key) throw noKey(keys)
+        let keyIndex = 0
+        for await (const candidate of keys) {
+          if (opens(candidate, header, sealed)) {
+            key = candidate
+            break
+          }
+          keyIndex++
+        }
+        if (!key) throw noKey(keyIndex)
         onOpen({ header, keyIndex })
       }
       const plaintext = aeadOpen(key.bytes, header.nonce, sealed)
@@ -145,9 +151,9 @@ function opens(key: SecretBytes, { nonce }: StreamHeader, sealed: Uint8Array): b
   return plaintext !== null
 }
 
-function noKey(keys: readonly SecretBytes[]): KeyMissingError {
+function noKey(tried: number): KeyMissingError {
   const why =
-    keys.length === 0
+    tried === 0
       ? "there is no AES key at hand to open it with"
       : "no key at hand opens its first record: it is sealed with another key, or was altered"
   return new KeyMissingError(why, { hint: "bring its key here with `s3ep keys import`" })

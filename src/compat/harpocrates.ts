@@ -67,12 +67,12 @@ export class HarpocratesStreamFormat implements Format {
     const rawKeys = this.#rawKeys
     return {
       kek: null,
-      async *decrypt(stored) {
-        const keys: SecretBytes[] = []
-        for await (const raw of rawKeys()) if (raw.type === "aes") keys.push(raw.key)
-        yield* openHarpocratesStream(keys, stored)
-      },
+      decrypt: (stored) => openHarpocratesStream(aesKeys(rawKeys()), stored),
       [Symbol.dispose]: () => undefined,
     }
   }
+}
+
+async function* aesKeys(rawKeys: AsyncIterable<RawKey>): AsyncGenerator<SecretBytes, void, undefined> {
+  for await (const raw of rawKeys) if (raw.type === "aes") yield raw.key
 }

@@ -10,6 +10,7 @@ import { createEnvelope, openEnvelope } from "../envelope/envelope.ts"
 import { encodeFileHeader, isContainer, readFileHeader } from "../envelope/file.ts"
 import { openPrivateMetadata, type PrivateMetadata } from "../envelope/private-metadata.ts"
 import type { TransferContext } from "./context.ts"
+import { refuseExpectation } from "./expect.ts"
 import { admit, released } from "./foreign.ts"
 import { formatsOf } from "./formats.ts"
 import { continued } from "./framing.ts"
@@ -95,7 +96,8 @@ export async function* decryptStream(
     const { metadata = {}, key: objectKey = null } = options.object ?? {}
     const found = { objectKey, metadata, bytes: options.bytes ?? null, parts: null, head }
     // A container says what it is; what is beside it cannot make it anything else.
-    const reader = isContainer(head) ? null : recognise(formatsOf(context), found)
+    const container = isContainer(head) && !context.reading?.sealedValue
+    const reader = container ? null : recognise(formatsOf(context), found)
     if (!reader) {
       yield* openContainer(context, pieces, options)
       return
@@ -122,6 +124,7 @@ async function* openContainer(
   const { readers } = context.keys
   const { envelope, body } = await readFileHeader(source)
   try {
+    refuseExpectation(context)
     const { dek } = await openEnvelope(envelope, { objectKey: "", readers })
     using _ = dek
     onFormat?.({ id: AGCM2, title: AGCM2, verdict: "sound", findings: [] })

@@ -3,6 +3,7 @@ import type { RandomSource } from "../crypto/secret.ts"
 import type { TransientCause } from "../errors.ts"
 import type { Kek, KeySet, Recipient } from "../keys/kek.ts"
 import type { ObjectAddress, ObjectStore } from "../store/store.ts"
+import type { Expectation } from "./expect.ts"
 
 /** Milliseconds since 1970, and a way to wait. Injected, so that tests never sleep. */
 export interface Clock {
@@ -53,6 +54,10 @@ export interface ReadingOptions {
   readonly plaintext?: boolean | undefined
   /** Read what nothing authenticates, and release what is not proven yet. */
   readonly allowUnauthenticated?: boolean | undefined
+  /** Take what is read for a value that Harpocrates sealed, bound to this. */
+  readonly sealedValue?: { readonly aad: Uint8Array } | undefined
+  /** What is known of the plaintext: nothing of it is released before it turned out to be that. */
+  readonly expect?: Expectation | undefined
   /** Codes of findings that were told in this run: each is told once. */
   readonly told?: Set<string> | undefined
 }

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto"
 import { hex } from "../bytes.ts"
-import { IntegrityError } from "../errors.ts"
+import { IntegrityError, UsageError } from "../errors.ts"
 
 /** What the user knows of a plaintext from elsewhere: for formats that do not prove their own end. */
 export interface Expectation {
@@ -9,9 +9,16 @@ export interface Expectation {
   readonly sha256?: Uint8Array | undefined
 }
 
-/** Whether there is anything to expect. */
-export function expects({ bytes, sha256 }: Expectation): boolean {
-  return bytes !== undefined || sha256 !== undefined
+/** @throws {UsageError} if something is expected of what is of our own format: that proves itself. */
+export function refuseExpectation({
+  reading,
+}: {
+  readonly reading?: { readonly expect?: Expectation | undefined } | undefined
+}): void {
+  if (!reading?.expect) return
+  throw new UsageError(
+    "it proves its own end: --expect-bytes and --expect-sha256 are for formats that do not",
+  )
 }
 
 /**

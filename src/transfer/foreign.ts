@@ -4,6 +4,7 @@ import { PLAINTEXT } from "../compat/plaintext.ts"
 import { IntegrityError, UsageError } from "../errors.ts"
 import type { ByteRange } from "../store/store.ts"
 import type { TransferContext } from "./context.ts"
+import { expected } from "./expect.ts"
 import type { StoredRange } from "./fetch.ts"
 import { peek, withoutFraming } from "./framing.ts"
 import { Spool } from "./spool.ts"
@@ -59,6 +60,8 @@ export async function provisionally<T>(
   source: ForeignSource,
   consume: (plaintext: AsyncIterable<Uint8Array>) => Promise<T>,
 ): Promise<T> {
+  const expectation = context.reading?.expect
+  if (expectation) return await provisionally(withoutExpectation(context), source, comparing)
   const { body, reader, repeatable } = source
   if (!reader.mayBeFramed) return await consume(body.decrypt(source.stored()))
   if (!repeatable) return await consume(proven(context, source))
@@ -69,12 +72,20 @@ export async function provisionally<T>(
     if (!(error instanceof NotFramedError)) throw error
     return await consume(body.decrypt(source.stored()))
   }
+
+  function comparing(plaintext: AsyncIterable<Uint8Array>): Promise<T> {
+    return consume(expected(plaintext, expectation ?? {}))
+  }
+}
+
+function withoutExpectation(context: Context): Context {
+  return { ...context, reading: { ...context.reading, expect: undefined } }
 }
 
 /**
  * Decrypt it, or a range of it, and hand out only what is proven: where only the end proves it, it is read to the end
- * first and its ciphertext is kept, in memory or in a temporary file. With `allowUnauthenticated` it is handed out
- * as it comes, and a range is read by itself where the format can.
+ * first and its ciphertext is kept, in memory or in a temporary file; so is what is to be compared with what is known
+ * of it. With `allowUnauthenticated` it is handed out as it comes, and a range is read by itself where the format can.
  *
  * @throws {UsageError} if the range begins beyond the end.
  */
@@ -85,7 +96,8 @@ export async function* released(
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const { body, reader, repeatable } = source
   const { proof, plaintextBytes, mayBeFramed } = reader
-  const atOnce = proof !== "end" || context.reading?.allowUnauthenticated === true
+  const { expect, allowUnauthenticated } = context.reading ?? {}
+  const atOnce = !expect && (proof !== "end" || allowUnauthenticated === true)
   if (range && atOnce && body.at && plaintextBytes !== null && repeatable) {
     if (proof === "end") tell(context, source, RANGE_UNPROVEN)
     const { start, end } = within(range, plaintextBytes)
@@ -112,11 +124,14 @@ async function* proven(context: Context, source: ForeignSource): AsyncGenerator<
   await using spool = new Spool(context.random)
   const first = await peek(body.decrypt(spool.keep(source.stored())))
   for await (const _ of first.pieces) signal.throwIfAborted()
-  if (!reader.mayBeFramed || !first.looksFramed || !(await isFramed())) {
-    yield* body.decrypt(spool.read())
-    return
+  const framed = reader.mayBeFramed && first.looksFramed && (await isFramed())
+  const plaintext = () => body.decrypt(spool.read())
+  const { expect } = context.reading ?? {}
+  if (expect) {
+    const whole = framed ? withoutFraming(plaintext(), () => undefined) : plaintext()
+    for await (const _ of expected(whole, expect)) signal.throwIfAborted()
   }
-  yield* withoutFraming(body.decrypt(spool.read()), () => tellUnframed(context, source))
+  yield* framed ? withoutFraming(plaintext(), () => tellUnframed(context, source)) : plaintext()
 
   async function isFramed(): Promise<boolean> {
     try {

@@ -1,6 +1,7 @@
 import { AGCM2, Agcm2Format, type Agcm2Reader } from "../compat/agcm2.ts"
 import type { Format, Reader } from "../compat/format.ts"
 import { HarpocratesStreamFormat } from "../compat/harpocrates.ts"
+import { HarpocratesValueFormat } from "../compat/harpocrates-value-format.ts"
 import { PlaintextFormat } from "../compat/plaintext.ts"
 import { S3EncryptionProxyFormat } from "../compat/s3-encryption-proxy.ts"
 import type { RawKey } from "../crypto/raw-key.ts"
@@ -24,6 +25,7 @@ export type NativeReader = Agcm2Reader<Envelope>
 export function formatsOf(context: FormatContext, address?: ObjectAddress): readonly Format[] {
   const { reading } = context
   const rawKeys = () => rawKeysOf(context)
+  if (reading?.sealedValue) return [new HarpocratesValueFormat(rawKeys, reading.sealedValue.aad)]
   return [
     nativeFormat(context, address),
     new S3EncryptionProxyFormat({ keys: rawKeys, prefix: reading?.proxyPrefix }),

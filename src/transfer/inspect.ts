@@ -13,6 +13,7 @@ import { KeyMissingError } from "../errors.ts"
 import type { Kek } from "../keys/kek.ts"
 import type { ObjectAddress, ObjectInfo } from "../store/store.ts"
 import type { TransferContext } from "./context.ts"
+import { refuseExpectation } from "./expect.ts"
 import { type BodyReader, PinnedObject, type ReadRequest } from "./fetch.ts"
 import { isNative, type NativeReader } from "./formats.ts"
 import { unwrapEnvelope } from "./keks.ts"
@@ -166,6 +167,7 @@ async function openNative(
   found: Look,
   reader: NativeReader,
 ): Promise<OpenObject> {
+  refuseExpectation(context)
   const { info, body, end } = found
   const { envelope, header } = reader
   const { dek, kek } = await unwrapEnvelope(context, request.address, envelope)

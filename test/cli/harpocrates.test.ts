@@ -1,6 +1,12 @@
-import { writeFile } from "node:fs/promises"
+import { createHash } from "node:crypto"
+import { readFile, stat, writeFile } from "node:fs/promises"
 import { describe, expect, test } from "vitest"
-import { harpocratesVector } from "../support/harpocrates-vectors.ts"
+import {
+  harpocratesCiphertext,
+  harpocratesKey,
+  harpocratesStreams,
+  harpocratesVector,
+} from "../support/harpocrates-vectors.ts"
 import { type CliSite, openCliSite } from "./cli-site.ts"
 
 interface Rotation {
@@ -76,5 +82,129 @@ describe("keys import", () => {
     const run = await site.run(["keys", "import", path, "old", ...options])
     expect(run.status).toBe(2)
     expect(run.stderr).toContain(message)
+  })
+})
+
+describe("decrypt", () => {
+  interface Case {
+    readonly name: string
+    readonly encoded: string
+    readonly aadBase64: string | null
+    readonly keyHex?: string
+    readonly outcome?: "ok" | "error"
+    readonly plaintextBase64?: string
+    readonly plaintextSha256?: string
+  }
+  const positive = harpocratesVector<{ key: { hex: string }; cases: Case[] }>("plain-aes-gcm")
+  const negative = harpocratesVector<{ cases: Case[] }>("plain-aes-gcm-negative").cases
+
+  async function decrypted(value: Case, keyHex: string) {
+    const site = await openCliSite()
+    const aad = Buffer.from(value.aadBase64 ?? "", "base64")
+    return site.run(
+      ["decrypt", await file(site, "value", value.encoded), "-", "--aad-file", await file(site, "aad", aad)],
+      { env: { S3EP_KEK: Buffer.from(keyHex, "hex").toString("base64") } },
+    )
+  }
+
+  test.each(positive.cases)("a sealed value: $name", async (value) => {
+    const run = await decrypted(value, positive.key.hex)
+    expect(run.stderr).toBe("")
+    expect(createHash("sha256").update(run.data).digest("hex")).toBe(value.plaintextSha256)
+  })
+
+  test.each(negative)("a value the original refuses, or seems to: $name", async (value) => {
+    const run = await decrypted(value, value.keyHex ?? "")
+    if (value.outcome === "ok") {
+      expect(run.data.toString("base64")).toBe(value.plaintextBase64)
+      return
+    }
+    expect(run.data).toHaveLength(0)
+    // A wrong key, a wrong AAD and an altered value look the same; what is no value at all does not.
+    const closed = ["aad-", "wrong-key", "flip-", "truncated-tag"].some((name) => value.name.startsWith(name))
+    expect(run.status).toBe(closed ? 5 : 4)
+  })
+
+  test("a value from a pipe, with its AAD on the command line; both ways to give it exclude each other", async () => {
+    const site = await openCliSite()
+    const value = negative.find(({ name }) => name === "aad-mismatch")
+    const env = { S3EP_KEK: Buffer.from(value?.keyHex ?? "", "hex").toString("base64") }
+    const stdin = Buffer.from(value?.encoded ?? "")
+    const run = await site.succeed(["decrypt", "--aad", "ctx-1"], { env, stdin })
+    expect(run.stdout).toBe("attack at dawn")
+    expect((await site.run(["decrypt", "--aad", "x", "--aad-file", "y"], { env })).status).toBe(2)
+  })
+
+  const streams = harpocratesStreams.filter(({ ciphertext }) => ciphertext.size < 400_000)
+  const base = streams.find(({ id }) => id === "agcm-v1-tamper-base")
+
+  test.each(streams)("a stream: $id", async (vector) => {
+    const site = await openCliSite()
+    const key = vector.id.endsWith("wrong-key") ? new Uint8Array(32) : harpocratesKey(vector).bytes
+    const env = { S3EP_KEK: Buffer.from(key).toString("base64") }
+    const path = await file(site, "a.agcm", harpocratesCiphertext(vector))
+    const size = String(vector.plaintext?.size ?? base?.plaintext?.size)
+    const digest = vector.plaintext?.sha256 ?? base?.plaintext?.sha256 ?? ""
+    const argv = ["decrypt", path, "--expect-bytes", size, "--expect-sha256", digest]
+    for (const target of ["-", "a.txt"]) {
+      const run = await site.run([...argv.slice(0, 2), target, ...argv.slice(2)], { env })
+      if (vector.kind === "positive") {
+        expect(run.status).toBe(0)
+        expect(run.stderr).toContain("AGCM v1 does not say where it ends")
+        const got = target === "-" ? run.data : await readFile(site.home.path(target))
+        expect(createHash("sha256").update(got).digest("hex")).toBe(digest)
+        continue
+      }
+      // With what was known of the original, even what the original reader takes for genuine is refused, and nothing
+      // of it is released.
+      expect([4, 5]).toContain(run.status)
+      expect(run.data).toHaveLength(0)
+      await expect(stat(site.home.path(target))).rejects.toThrow("ENOENT")
+    }
+  })
+
+  test("what is expected of something that proves its own end is a mistake", async () => {
+    const site = await openCliSite()
+    await site.succeed(["encrypt", await file(site, "a", "text"), "a.s3ep"])
+    const run = await site.run(["decrypt", site.home.path("a.s3ep"), "-", "--expect-bytes", "4"])
+    expect(run.status).toBe(2)
+  })
+})
+
+describe("objects in a bucket", () => {
+  test.each([
+    [[], 0],
+    [["--expect-bytes", "3584"], 0],
+    [["--expect-bytes", "3583"], 4],
+    [["--expect-sha256", "00".repeat(32)], 4],
+  ])("get and verify with %j", async (options, status) => {
+    const site = await openCliSite()
+    const vector = harpocratesStreams.find(({ id }) => id === "agcm-v1-tamper-base")
+    if (!vector) throw new Error("the vector is gone")
+    const env = { S3EP_KEK: Buffer.from(harpocratesKey(vector).bytes).toString("base64") }
+    const settings = { metadata: {} }
+    await site.store.put({ bucket: "vault", key: "a" }, harpocratesCiphertext(vector), { settings })
+    for (const argv of [
+      ["get", "s3://vault/a", "-"],
+      ["get", "s3://vault/a", "a.txt"],
+      ["verify", "s3://vault/a"],
+    ]) {
+      const run = await site.run([...argv, ...options], { env })
+      expect(run.status).toBe(status)
+      if (argv.includes("-")) expect(run.data).toHaveLength(status === 0 ? 3584 : 0)
+      if (status === 0) expect(run.stderr).toContain("AGCM v1 seals every chunk under one nonce")
+      if (status === 0 && argv[0] === "verify") expect(run.stdout).toContain("opened, which proves nothing")
+    }
+  })
+
+  test("what is expected of several objects is a mistake", async () => {
+    const site = await openCliSite()
+    for (const argv of [
+      ["get", "s3://vault/a", "s3://vault/b", "."],
+      ["get", "-r", "s3://vault/", "."],
+      ["verify", "-r", "s3://vault/"],
+    ]) {
+      expect((await site.run([...argv, "--expect-bytes", "1"])).status).toBe(2)
+    }
   })
 })

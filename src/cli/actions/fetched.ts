@@ -1,9 +1,10 @@
 import type { ObjectFormat } from "../../transfer/inspect.ts"
+import type { ExpectationOptions } from "../expectation.ts"
 import type { Session } from "../session.ts"
 import { formatBytes } from "../text.ts"
 
 /** The options of `get` that are no settings, as commander has them. */
-export interface GetOptions {
+export interface GetOptions extends ExpectationOptions {
   readonly range?: string
   /** `--no-clobber` makes it false. */
   readonly clobber: boolean

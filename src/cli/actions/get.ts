@@ -14,6 +14,7 @@ import { nameInDirectory } from "../../transfer/target.ts"
 import { isPrefix, parseObject, parsePlace } from "../address.ts"
 import { forEachItem } from "../batch.ts"
 import { counting, deliverToFile } from "../deliver.ts"
+import { readExpectation } from "../expectation.ts"
 import { writeData } from "../output.ts"
 import { parseRange, type WantedRange } from "../range.ts"
 import type { Session } from "../session.ts"
@@ -34,7 +35,9 @@ export async function get(session: Session, paths: readonly string[], options: G
     throw new UsageError(`get writes files, and ${dest} is not one`, { hint: "to upload, use `s3ep put`" })
   }
   const range = options.range === undefined ? undefined : parseRange(options.range)
-  if (options.recursive || sources.some((source) => isTree(source))) {
+  const tree = options.recursive || sources.some((source) => isTree(source))
+  const expect = readExpectation(options, !tree && sources.length === 1)
+  if (tree) {
     if (place.kind === "stdio") throw new UsageError("a tree cannot go to standard output")
     if (range || options.versionId !== undefined) {
       throw new UsageError("--range and --version-id are for one object, not for a tree")
@@ -42,11 +45,12 @@ export async function get(session: Session, paths: readonly string[], options: G
     return getTree(session, sources, place.path, options)
   }
   const addresses = sources.map(parseObject)
-  if (place.kind === "stdio") return toStdout(session, addresses, range, options)
+  const reading = { ...options, expect }
+  if (place.kind === "stdio") return toStdout(session, addresses, range, reading)
   if (addresses.length > 1 && (range || options.versionId !== undefined)) {
     throw new UsageError("--range and --version-id are for one object", { hint: "get that object alone" })
   }
-  return toFiles(session, addresses, place.path, range, options)
+  return toFiles(session, addresses, place.path, range, reading)
 }
 
 function isTree(source: string): boolean {

@@ -1,4 +1,6 @@
+import { readFile } from "node:fs/promises"
 import { basename, resolve } from "node:path"
+import { utf8 } from "../../bytes.ts"
 import type { PrivateMetadata } from "../../envelope/private-metadata.ts"
 import { UsageError } from "../../errors.ts"
 import type { ObjectFormat } from "../../transfer/inspect.ts"
@@ -12,11 +14,13 @@ import {
   type LocalRequest,
   type LocalResult,
 } from "../../transfer/local.ts"
+import { localError } from "../../transfer/local-error.ts"
 import { named } from "../../transfer/naming.ts"
 import { existsAlready, lstatIfAny } from "../../transfer/replace.ts"
 import { openSource } from "../../transfer/source.ts"
 import { parsePlace } from "../address.ts"
 import { counting, deliverToFile } from "../deliver.ts"
+import { type ExpectationOptions, readExpectation } from "../expectation.ts"
 import { metadataOf, piecesOf, standardInput } from "../input.ts"
 import { writeData } from "../output.ts"
 import type { ReadingFlags } from "../reading.ts"
@@ -30,7 +34,12 @@ export interface LocalOptions {
   readonly dryRun?: boolean
 }
 
-export interface DecryptLocalOptions extends LocalOptions, ReadingFlags {
+export interface DecryptLocalOptions extends LocalOptions, ExpectationOptions {
+  readonly plaintext?: boolean
+  readonly allowUnauthenticated?: boolean
+  readonly sealedValue?: boolean
+  readonly aad?: string
+  readonly aadFile?: string
   readonly objectMetadata?: string
   readonly objectKey?: string
 }
@@ -83,12 +92,17 @@ export async function decryptLocal(
   options: DecryptLocalOptions,
 ): Promise<void> {
   const object = await formerObject(session, options)
+  const reading = {
+    ...options,
+    sealedValue: await sealedValueOf(session, options),
+    expect: readExpectation(options, true),
+  }
   let format: ObjectFormat | undefined
   const onFormat = (found: ObjectFormat): void => {
     format = found
   }
   const subject = source === "-" ? "standard input" : source
-  return transform(session, source, dest, options, {
+  return transform(session, source, dest, reading, {
     verb: "decrypt",
     done: "decrypted",
     ofFile: (context, request) => decryptFile(context, { ...request, object }),
@@ -110,6 +124,23 @@ async function formerObject(
   }
   const { readObjectMetadata } = await import("../object-metadata.ts")
   return { key, metadata: await readObjectMetadata(resolve(io.cwd, objectMetadata)) }
+}
+
+async function sealedValueOf(
+  { io }: Session,
+  { sealedValue, aad, aadFile }: DecryptLocalOptions,
+): Promise<ReadingFlags["sealedValue"]> {
+  if (aad !== undefined && aadFile !== undefined) {
+    throw new UsageError("--aad and --aad-file exclude each other")
+  }
+  if (aad !== undefined) return { aad: utf8(aad) }
+  if (aadFile === undefined) return sealedValue ? { aad: new Uint8Array(0) } : undefined
+  const path = resolve(io.cwd, aadFile)
+  try {
+    return { aad: new Uint8Array(await readFile(path)) }
+  } catch (error) {
+    throw localError("read", path, error)
+  }
 }
 
 async function transform(

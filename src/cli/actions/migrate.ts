@@ -1,7 +1,6 @@
 import { UsageError } from "../../errors.ts"
 import { type MigrateRequest, type MigrationItem, migrate } from "../../rotation/migrate.ts"
 import type { ObjectAddress } from "../../store/store.ts"
-import { expects } from "../../transfer/expect.ts"
 import { Filter } from "../../transfer/filter.ts"
 import { objectUri } from "../../transfer/naming.ts"
 import { isPrefix, parseAddress, parseObject } from "../address.ts"
@@ -32,10 +31,7 @@ export async function migrateObjects(
   options: MigrateOptions,
 ): Promise<void> {
   const places = readPlaces(source, dest, options)
-  const expect = readExpectation(options)
-  if (places.recursive && expects(expect)) {
-    throw new UsageError("--expect-bytes and --expect-sha256 are for one object, not for a tree")
-  }
+  const expect = readExpectation(options, !places.recursive)
   const { settings } = session
   const dryRun = options.dryRun === true || options.plan === true
   const context = await session.transfer(dryRun ? "read" : "both", dryRun ? [] : [places.target], options)

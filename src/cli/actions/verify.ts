@@ -7,11 +7,12 @@ import { objectUri } from "../../transfer/naming.ts"
 import { verifyObject } from "../../transfer/verify.ts"
 import { isPrefix, parseAddress, parseObject } from "../address.ts"
 import { Batch, forEachItem } from "../batch.ts"
+import { type ExpectationOptions, readExpectation } from "../expectation.ts"
 import type { Session } from "../session.ts"
 import { formatBytes } from "../text.ts"
 import { foreignTitle } from "./fetched.ts"
 
-export interface VerifyOptions {
+export interface VerifyOptions extends ExpectationOptions {
   readonly recursive?: boolean
   readonly versionId?: string
 }
@@ -27,7 +28,8 @@ export async function verify(
   options: VerifyOptions,
 ): Promise<void> {
   const addresses = targets.map(options.recursive ? parseAddress : parseObject)
-  const context = await session.transfer("read")
+  const expect = readExpectation(options, !options.recursive && targets.length === 1)
+  const context = await session.transfer("read", [], { expect })
   const { concurrency, requesterPays } = session.settings
   const customerKey = await session.customerKey()
   session.interruptionHint = "run the same command again"
@@ -38,7 +40,8 @@ export async function verify(
     const uri = objectUri(address)
     const line = { type: "verified", uri, bytes, storedBytes, kek: kek?.id ?? null, format: id, verdict }
     session.output.report(line, ({ uri, bytes }) => {
-      return `verified ${uri} (${formatBytes(bytes)}${foreignTitle(format)})`
+      const how = verdict === "broken" ? "opened, which proves nothing:" : "verified"
+      return `${how} ${uri} (${formatBytes(bytes)}${foreignTitle(format)})`
     })
     session.output.count("verified", 1)
     session.output.count("bytes", bytes)

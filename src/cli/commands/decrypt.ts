@@ -1,4 +1,5 @@
 import { Command } from "commander"
+import { addExpectOptions } from "../expectation.ts"
 import type { Invoke } from "../invoke.ts"
 import { withManual } from "../manual.ts"
 import { addDryRun, addForeignOptions } from "../options.ts"
@@ -22,6 +23,12 @@ export function decryptCommand(invoke: Invoke): Command {
       "metadata of the object it was: JSON, as aws s3api head-object prints it",
     )
     .option("--object-key <KEY>", "key of the object it was")
+  addExpectOptions(command)
+    .optionsGroup("Values that Harpocrates sealed:")
+    .option("--sealed-value", "take it for one: base64, which nothing but a key can recognise")
+    .option("--aad <TEXT>", "what the value was bound to; implies --sealed-value")
+    .option("--aad-file <FILE>", "the same, byte for byte from a file")
+    .optionsGroup("Options:")
   command.action((source: string, dest: string) =>
     invoke(command, async (session) => {
       const { decryptLocal } = await import("../actions/local.ts")
@@ -35,6 +42,11 @@ export function decryptCommand(invoke: Invoke): Command {
       [
         "s3ep decrypt raw.bin a.tar --object-metadata head.json --object-key backup/a.tar --proxy-config proxy.yaml",
       ],
+      [
+        "s3ep decrypt old.agcm old.tar --kek-file old.key --expect-bytes 1048576",
+        "a stream of Harpocrates, whose end nothing proves",
+      ],
+      ["s3ep decrypt value.b64 - --kek-file old.key --aad tenant-a"],
     ],
     statuses: [0, 1, 2, 4, 5, 8, 10, 130, 143],
   })

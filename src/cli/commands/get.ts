@@ -1,4 +1,5 @@
 import { Command } from "commander"
+import { addExpectOptions } from "../expectation.ts"
 import type { Invoke } from "../invoke.ts"
 import { withManual } from "../manual.ts"
 import {
@@ -33,6 +34,7 @@ export function getCommand(invoke: Invoke): Command {
   addDryRun(command)
   addTreeOptions(command)
   addForeignOptions(command)
+  addExpectOptions(command)
   addSettings(command, "Transfer:", ["concurrency"])
   addReadOptions(command)
   command.action((paths: string[]) =>

@@ -1,4 +1,5 @@
 import { Command } from "commander"
+import { addExpectOptions } from "../expectation.ts"
 import type { Invoke } from "../invoke.ts"
 import { withManual } from "../manual.ts"
 import { addReadOptions, addSettings, addVersionOption } from "../options.ts"
@@ -17,6 +18,7 @@ export function verifyCommand(invoke: Invoke): Command {
     .option("-r, --recursive", "everything under the prefix")
   addVersionOption(command)
   addSettings(command, "Transfer:", ["concurrency"])
+  addExpectOptions(command)
   addReadOptions(command)
   command.action((targets: string[]) =>
     invoke(command, async (session) => {
