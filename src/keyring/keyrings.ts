@@ -12,18 +12,23 @@ import { goneKeyring, SeenKeyrings } from "./seen.ts"
 /** What a look for a keyring brought. */
 type Look = StoredKeyring | { readonly denied: DeniedError } | null
 
+// A run may last for days, and an epoch that is revoked meanwhile is not to be written to until it ends.
+const MAX_AGE_MS = 300_000
+
 /**
- * The keyrings above the objects of one run: each place is looked at once, and a keyring is opened when its KEKs are
- * first needed. Disposing of it wipes them.
+ * The keyrings above the objects of one run: each place is looked at once, a keyring that is written to again every
+ * five minutes, and it is opened when its KEKs are first needed. Disposing of it wipes them.
  */
 export class Keyrings implements Disposable {
   readonly #context: Omit<KeyringContext, "keys">
   readonly #keys: KeySet | Promise<KeySet>
   readonly #options: KeyringsOptions
   readonly #seen: SeenKeyrings
-  readonly #looks = new Map<string, Promise<Look>>()
+  readonly #looks = new Map<string, { readonly look: Promise<Look>; readonly at: number }>()
+  /** By place and MAC. */
   readonly #opened = new Map<string, Promise<OpenKeyring>>()
   readonly #keks = new Map<string, Kek>()
+  readonly #announced = new Set<string>()
   #saidDenied = false
 
   /** @param context - its keys may still be on their way: nobody waits for them to look for keyrings. */
@@ -53,7 +58,7 @@ export class Keyrings implements Disposable {
   async writersFor(address: ObjectAddress): Promise<readonly Kek[] | null> {
     if (this.#options.readOnly) return null
     for (const place of this.#lookAbove(address)) {
-      const found = await this.#present(place)
+      const found = (await this.#present(place)) && (await this.#recent(place))
       if (found) return [await this.#writer(found)]
     }
     return null
@@ -103,39 +108,53 @@ export class Keyrings implements Disposable {
   #look(place: KeyringPlace): Promise<Look> {
     const uri = keyringUri(place)
     const known = this.#looks.get(uri)
-    if (known !== undefined) return known
-    const look = fetchKeyring(this.#context, place, this.#options).catch((error: unknown) => {
-      if (error instanceof DeniedError) return { denied: error }
-      throw error
-    })
-    look.catch(() => undefined) // a nearer one may make it irrelevant
-    this.#looks.set(uri, look)
+    if (known) return known.look
+    const look = this.#fetch(place)
+    // A nearer one may make it irrelevant; what failed is tried again for the next object.
+    look.catch(() => this.#looks.delete(uri))
+    this.#looks.set(uri, { look, at: this.#context.clock.now() })
     return look
   }
 
-  /** The keyring of a place, unless there is none; refuses where one was and is not given any more. */
-  async #present(place: KeyringPlace): Promise<StoredKeyring | null> {
-    const look = await this.#look(place)
-    if (look && "keyring" in look) return look
-    const seen = await this.#seen.get(place)
-    if (!look) {
+  /** Refuses where a keyring was and is not given any more. */
+  async #fetch(place: KeyringPlace): Promise<Look> {
+    try {
+      const stored = await fetchKeyring(this.#context, place, this.#options)
+      const seen = stored ? null : await this.#seen.get(place)
       if (seen) throw goneKeyring(place, seen)
-      return null
-    }
-    const { denied } = look
-    if (seen) {
-      throw new DeniedError(`cannot read the keyring ${keyringUri(place)}: ${denied.message}`, {
-        cause: denied,
-        hint: denied.hint,
+      return stored
+    } catch (error) {
+      if (!(error instanceof DeniedError)) throw error
+      if (!(await this.#seen.get(place))) return { denied: error }
+      throw new DeniedError(`cannot read the keyring ${keyringUri(place)}: ${error.message}`, {
+        cause: error,
+        hint: error.hint,
       })
     }
+  }
+
+  /** The keyring of a place, unless there is none. */
+  async #present(place: KeyringPlace): Promise<StoredKeyring | null> {
+    const look = await this.#look(place)
+    if (look === null || "keyring" in look) return look
     this.#sayDenied(place)
     return null
   }
 
+  /** The same, looked at within the last minutes. */
+  #recent(place: KeyringPlace): Promise<StoredKeyring | null> {
+    const uri = keyringUri(place)
+    const at = this.#looks.get(uri)?.at ?? 0
+    if (this.#context.clock.now() - at > MAX_AGE_MS) this.#looks.delete(uri)
+    return this.#present(place)
+  }
+
   async #writer(stored: StoredKeyring): Promise<Kek> {
     const { place, keyring } = stored
-    const unseen = !this.#opened.has(keyringUri(place)) && (await this.#seen.get(place)) === null
+    const uri = keyringUri(place)
+    const announced = this.#announced.has(uri)
+    this.#announced.add(uri)
+    const unseen = !announced && (await this.#seen.get(place)) === null
     const open = await this.#open(stored).catch((error: unknown) => {
       if (!(error instanceof KeyMissingError)) throw error
       throw new KeyMissingError(error.message, {
@@ -157,25 +176,25 @@ export class Keyrings implements Disposable {
   }
 
   #open(stored: StoredKeyring): Promise<OpenKeyring> {
-    const uri = keyringUri(stored.place)
-    const known = this.#opened.get(uri)
+    const version = `${keyringUri(stored.place)} ${stored.keyring.mac}`
+    const known = this.#opened.get(version)
     if (known !== undefined) return known
     const opened = Promise.resolve(this.#keys).then((keys) =>
       trusted({ ...this.#context, keys }, stored, this.#options),
     )
     opened.catch(() => undefined) // whoever waits for it hears of it
-    this.#opened.set(uri, opened)
+    this.#opened.set(version, opened)
     return opened
   }
 
   #kek(open: OpenKeyring, id: string): Kek {
-    const name = `${keyringUri(open.place)} ${id}`
-    const known = this.#keks.get(name)
+    const version = `${keyringUri(open.place)} ${open.keyring.mac} ${id}`
+    const known = this.#keks.get(version)
     if (known) return known
     const epoch = open.keyring.epochs.find(({ kek }) => kek === id)
     if (!epoch) throw new RangeError(`no epoch ${id}`)
     const kek = open.kek(epoch, this.#options)
-    this.#keks.set(name, kek)
+    this.#keks.set(version, kek)
     return kek
   }
 

@@ -71,6 +71,44 @@ describe("writing", () => {
     expect(idsOf(await writing)).toEqual([epochs[1]?.kek])
   })
 
+  test("tells many writers once of a keyring that was never seen", async () => {
+    const store = memoryStore()
+    await init((await openMachine(store, [alice])).context, alice)
+    const { context, notices } = await openMachine(store, [alice])
+    using keyrings = new Keyrings(context)
+    await Promise.all([1, 2, 3].map((n) => keyrings.writersFor({ bucket: "vault", key: `photos/${n}/a` })))
+    expect(notices).toHaveLength(1)
+  })
+
+  test("in a long run looks again, and goes by what it finds then", async () => {
+    const store = memoryStore()
+    let now = Date.UTC(2026, 2, 1)
+    const { context } = await openMachine(store, [alice], { clock: { now: () => now } })
+    const first = activeEpoch(await init(context, alice)).kek
+    using keyrings = new Keyrings(context)
+    expect(idsOf(await keyrings.writersFor(OBJECT))).toEqual([first])
+    const second = activeEpoch(await newEpoch((await openMachine(store, [alice])).context, PLACE)).kek
+    now += 300_000
+    expect(idsOf(await keyrings.writersFor(OBJECT))).toEqual([first])
+    now += 1
+    expect(idsOf(await keyrings.writersFor(OBJECT))).toEqual([second])
+    const before = store.calls.length
+    expect(idsOf(await keyrings.writersFor(OBJECT))).toEqual([second])
+    expect(store.calls).toHaveLength(before)
+  })
+
+  test("is tried again after a failure", async () => {
+    const store = memoryStore()
+    const { context } = await openMachine(store, [alice])
+    await init(context, alice)
+    let current = faulty(store, { moment: "before", operation: "get" })
+    const get: typeof store.get = (...args) => current.get(...args)
+    using keyrings = new Keyrings({ ...context, store: { ...current, get } })
+    await expect(keyrings.writersFor(OBJECT)).rejects.toThrow(UnavailableError)
+    current = store
+    expect(await keyrings.writersFor(OBJECT)).toHaveLength(1)
+  })
+
   test("fails where the store does not answer", async () => {
     const down = faulty(memoryStore(), { moment: "before", operation: "get" })
     const { context } = await openMachine(down, [alice])
