@@ -97,6 +97,26 @@ describe("a change", () => {
     expect((await shown(site)).epochs).toHaveLength(1)
   })
 
+  test.each([
+    ["y\n", 2],
+    ["n\n", 1],
+  ])("of who can read offers a new epoch on a terminal: %j", async (answer, epochs) => {
+    const site = await setUp()
+    await site.succeed(["keyring", "init", PREFIX, "--kek", "S3EP_KEK", "--kek", "bob", "--yes"])
+    const answers = [answer, "y\n"]
+    const stdin = new Keyboard()
+    const stderr = new Collector({ isTTY: true })
+    const write = stderr.write.bind(stderr)
+    stderr.write = (text: unknown) => {
+      if (String(text).endsWith("[y/N] ")) setImmediate(() => stdin.write(answers.shift() ?? ""))
+      return write(text)
+    }
+    const run = await site.run(["keyring", "remove", PREFIX, "bob"], { stdin, stderr })
+    expect(run.status).toBe(0)
+    expect(stderr.text()).toContain("make a new epoch, which they do not get? [y/N] ")
+    expect((await shown(site)).epochs).toHaveLength(epochs)
+  })
+
   test("keeps the last recipient", async () => {
     const site = await setUp()
     await site.succeed(["keyring", "init", PREFIX, "--yes"])
