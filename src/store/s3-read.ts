@@ -1,7 +1,7 @@
-import { IncomingMessage } from "node:http"
 import { GetObjectCommand, type GetObjectCommandOutput, HeadObjectCommand } from "@aws-sdk/client-s3"
 import { DeniedError, UnavailableError, UnsupportedError, UsageError } from "../errors.ts"
 import { failureOf, translate } from "./s3-errors.ts"
+import { isAnswer } from "./s3-http.ts"
 import { quoted, readInput } from "./s3-inputs.ts"
 import { infoOf } from "./s3-outputs.ts"
 import type { S3Session, Sending } from "./s3-session.ts"
@@ -73,7 +73,7 @@ export async function getObject(
     range: { start: held.start, end: held.end },
     body: bodyOf(output.Body, held.end - held.start, sending),
     // What a socket was read into is never part of Node's pool.
-    ownMemory: output.Body instanceof IncomingMessage,
+    ownMemory: isAnswer(output.Body),
   }
 }
 

@@ -1,10 +1,9 @@
-import { Agent as HttpAgent } from "node:http"
-import { Agent as HttpsAgent } from "node:https"
 import { S3Client, type S3ClientConfig } from "@aws-sdk/client-s3"
 import { NodeHttpHandler } from "@smithy/node-http-handler"
 import { UnavailableError } from "../errors.ts"
 import type { Task } from "./s3-errors.ts"
 import { failureOf, isExpiredCredentials, isSkewed, regionOf, translate } from "./s3-errors.ts"
+import { connectionAgents } from "./s3-http.ts"
 import { limitDocument } from "./s3-limit.ts"
 import { addPayloadHeaders } from "./s3-payload.ts"
 import type { ServiceName } from "./services.ts"
@@ -162,11 +161,8 @@ export class S3Session {
   }
 
   #connections(): NodeHttpHandler {
-    const maxSockets = this.options.connections ?? 128
-    const agent = { keepAlive: true, maxSockets, maxFreeSockets: maxSockets, noDelay: true }
     this.#handler ??= new NodeHttpHandler({
-      httpAgent: new HttpAgent(agent),
-      httpsAgent: new HttpsAgent(agent),
+      ...connectionAgents(this.options.connections ?? 128),
       connectionTimeout: this.options.timeouts?.connectMs ?? CONNECT_MS,
       socketTimeout: this.options.timeouts?.silenceMs ?? SILENCE_MS,
     })
