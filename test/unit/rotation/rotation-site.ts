@@ -38,14 +38,24 @@ export function newKek(name: string): Kek {
   return aesKek(new SecretBytes(systemRandom(32)), name)
 }
 
-export async function memorySite(options: MemoryStoreOptions = {}): Promise<RotationSite<MemoryStore>> {
-  return openRotationSite(new MemoryStore({ now: () => new Date(NOW), ...options }), "vault")
+/** How what is put is cut. */
+export interface Cut {
+  readonly chunkBytes: number
+  readonly partBytes: number
+}
+
+export async function memorySite({
+  cut,
+  ...options
+}: MemoryStoreOptions & { cut?: Cut } = {}): Promise<RotationSite<MemoryStore>> {
+  return openRotationSite(new MemoryStore({ now: () => new Date(NOW), ...options }), "vault", "", cut)
 }
 
 export async function openRotationSite<S extends ObjectStore>(
   store: S,
   bucket: string,
   prefix = "",
+  cut: Partial<Cut> = {},
 ): Promise<RotationSite<S>> {
   const directory = await mkdtemp(join(tmpdir(), "s3ep-rotation-"))
   onTestFinished(() => rm(directory, { recursive: true, force: true }))
@@ -86,6 +96,7 @@ export async function openRotationSite<S extends ObjectStore>(
         source: once(Buffer.from(body)),
         settings: { metadata: {}, ...settings },
         name: "original.txt",
+        ...cut,
       })
     },
     async read(key, keks, versionId) {
