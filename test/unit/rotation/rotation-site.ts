@@ -34,8 +34,9 @@ export interface RotationSite<S extends ObjectStore> {
   rotate(over?: Partial<RotationRequest>, context?: Partial<TransferContext>): Promise<Outcome[]>
 }
 
-export function newKek(name: string): Kek {
-  return aesKek(new SecretBytes(systemRandom(32)), name)
+/** @param bytes - 32 of them, copied; random ones if not given. */
+export function newKek(name: string, bytes: Uint8Array = systemRandom(32)): Kek {
+  return aesKek(new SecretBytes(Uint8Array.from(bytes)), name)
 }
 
 /** How what is put is cut. */
@@ -56,10 +57,10 @@ export async function openRotationSite<S extends ObjectStore>(
   bucket: string,
   prefix = "",
   cut: Partial<Cut> = {},
+  [old, fresh]: readonly [Kek, Kek] = [newKek("old"), newKek("fresh")],
 ): Promise<RotationSite<S>> {
   const directory = await mkdtemp(join(tmpdir(), "s3ep-rotation-"))
   onTestFinished(() => rm(directory, { recursive: true, force: true }))
-  const [old, fresh] = [newKek("old"), newKek("fresh")]
   const events: ProgressEvent[] = []
   const keysOf = (readers: readonly Kek[], writers: readonly Kek[]) => ({
     readers,
