@@ -90,7 +90,9 @@ function helpStyle(program: Command): HelpConfiguration {
 
 function firstUsage(command: Command): string {
   const [first = ""] = command.usage().split("\n")
-  return first.replace(/\[options\] ?/, "").replace("[command]", "<command>")
+  return first
+    .replace(/\[options\] ?/, "")
+    .replace("[command]", command.commands.map((sub) => sub.name()).join("|"))
 }
 
 export { readVersion } from "./version.ts"

@@ -9,8 +9,6 @@ import type {
 } from "../store/store.ts"
 import { forEachConcurrent } from "../transfer/concurrent.ts"
 import type { TransferContext } from "../transfer/context.ts"
-import { Creations, creationsPath } from "../transfer/creations.ts"
-import { journalId } from "../transfer/journal.ts"
 import type { RotationRequest } from "./request.ts"
 
 /** Requests; each keeps the service busy and this machine idle. */
@@ -19,46 +17,30 @@ const PARTS_AT_ONCE = 16
 /** A copy in parts that is under way, or that an earlier run left. */
 export interface PartsCopy {
   readonly uploadId: string
-  /** When the request that made it was sent, in milliseconds since 1970. */
-  readonly sentAt: number
   readonly settings: ObjectSettings
 }
 
 /**
  * Begin to copy an object that is too large for one request.
  *
- * @param note - puts it into a journal; nothing else happens before.
+ * @returns what to go on with, which belongs into a journal before anything else happens.
  */
 export async function beginParts(
-  context: TransferContext,
+  { store, signal }: TransferContext,
   { requesterPays }: RotationRequest,
   address: ObjectAddress,
   settings: ObjectSettings,
   customerKey: CustomerKey | undefined,
-  note: (copy: PartsCopy) => Promise<void>,
 ): Promise<PartsCopy> {
-  const { store, signal } = context
   const options = { signal, requesterPays }
   const { checksum } = await store.head(address, { ...options, customerKey, wholeChecksum: true })
   const wholeChecksum = checksum && { kind: checksum.kind, type: checksum.type }
-  const creations = await creationsOf(context, address)
-  const job = { context, request: { address, requesterPays } }
-  const { uploadId, sentAt } = await creations.create(job, (onRepeat) =>
-    store.createUpload(address, {
-      ...options,
-      settings,
-      onRepeat,
-      ...(wholeChecksum ? { wholeChecksum } : { checksum: "none" }),
-    }),
-  )
-  const copy = { uploadId, sentAt, settings }
-  await note(copy)
-  await creations.answered(sentAt)
-  return copy
-}
-
-function creationsOf({ store, stateDirectory }: TransferContext, address: ObjectAddress): Promise<Creations> {
-  return Creations.open(creationsPath(stateDirectory, journalId(store.endpoint, address)))
+  const uploadId = await store.createUpload(address, {
+    ...options,
+    settings,
+    ...(wholeChecksum ? { wholeChecksum } : { checksum: "none" }),
+  })
+  return { uploadId, settings }
 }
 
 /**
@@ -105,10 +87,6 @@ export async function finishParts(
       },
       { signal },
     )
-    const creations = await creationsOf(context, address)
-    // A crash may have come between the journal's line and the note that it has the answer.
-    await creations.answered(copy.sentAt)
-    await creations.abortStrays({ context, request: { address, requesterPays } }, copy)
     await complete(context, request, address, info, copy, inOrder(parts), customerKey)
   } catch (error) {
     if (error instanceof PreconditionError) await abortParts(context, request, address, copy.uploadId)

@@ -58,7 +58,6 @@ export interface BegunLine {
   readonly metadata: Readonly<Record<string, string>>
   /** The upload of a copy in parts. */
   readonly upload?: string | undefined
-  readonly sentAt?: number | undefined
 }
 
 /** Where in the targets an object is. */

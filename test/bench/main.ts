@@ -1,0 +1,136 @@
+/** `npm run bench`: s3ep and its peers on one machine against one server. See `--help`. */
+
+import { randomBytes } from "node:crypto"
+import { mkdir, rm, writeFile } from "node:fs/promises"
+import { join } from "node:path"
+import { writeRandomFile } from "../support/program.ts"
+import { drawChart } from "./chart.ts"
+import { makeDirectory, writeTree } from "./files.ts"
+import { measureSizes, measureSparse } from "./hollow/suite.ts"
+import { clientFor, createBucket, removeBucket } from "./objects.ts"
+import { machine, type Options, parseOptions } from "./options.ts"
+import type { Place, Work } from "./peer.ts"
+import { findPeers } from "./peers/index.ts"
+import { fullReport, summary, updateSection } from "./report.ts"
+import { Recorder, type Results } from "./results.ts"
+import { type Leg, runRounds } from "./rounds.ts"
+import { openServer, type Server } from "./server.ts"
+import { measureStart } from "./start.ts"
+
+async function bench(options: Options): Promise<void> {
+  const startedAt = new Date().toISOString()
+  const directory = await makeDirectory(options.directory, 4 * options.fileBytes)
+  try {
+    await using server = await openServer(directory)
+    const recorder = new Recorder()
+    const { found, missing } = findPeers(options.peers)
+    for (const name of missing) recorder.leave(name)
+    await measureAll(
+      options,
+      directory,
+      server,
+      recorder,
+      found.map(({ peer }) => peer),
+    )
+    const results: Results = {
+      startedAt,
+      command: commandLine(process.argv.slice(2)),
+      machine: machine(),
+      server: server.description,
+      files: directory.startsWith("/dev/shm/") ? "in memory" : "on disk, in the page cache",
+      versions: Object.fromEntries(found.map(({ peer, version }) => [peer.name, version])),
+      settings: Object.fromEntries(found.map(({ peer }) => [peer.name, peer.settings])),
+      rows: recorder.rows,
+      left: recorder.left,
+    }
+    await writeResults(options, results)
+  } finally {
+    await rm(directory, { recursive: true, force: true })
+  }
+}
+
+async function measureAll(
+  options: Options,
+  directory: string,
+  server: Server,
+  recorder: Recorder,
+  peers: Leg["peers"],
+): Promise<void> {
+  const { only, runs } = options
+  const client = clientFor({ ...server, endpoint: server.http })
+  const bucket = `s3ep-bench-${randomBytes(6).toString("hex")}`
+  await createBucket(client, bucket)
+  try {
+    const place = await preparePlace(options, directory, server, bucket)
+    const https: Place = {
+      ...place,
+      endpoint: server.https,
+      authority: server.authority,
+      directory: `${directory}/https`,
+    }
+    await mkdir(https.directory)
+    const legs: Leg[] = [
+      { transport: "http" as const, place, peers },
+      { transport: "https" as const, place: https, peers },
+    ].filter(({ transport }) => options.transports.has(transport))
+    for (const leg of legs) for (const peer of peers) await peer.setUp?.(leg.place)
+    const plain = legs.filter(({ transport }) => transport === "http")
+    if (only.has("start") && plain.length > 0) await measureStart(place, runs, recorder)
+    if (only.has("put") || only.has("get")) {
+      const record = new Set((["put", "get"] as const).filter((work) => only.has(work)))
+      await runRounds({ up: "put", down: "get", record }, legs, runs, recorder)
+    }
+    if (only.has("tree")) {
+      const record: ReadonlySet<Work> = new Set(["tree-up", "tree-down"])
+      await runRounds({ up: "tree-up", down: "tree-down", record }, plain, runs, recorder)
+    }
+    if (only.has("size")) await measureSizes(place, options, recorder)
+    if (only.has("sparse")) await measureSparse(place, options, recorder)
+  } finally {
+    await removeBucket(client, bucket)
+    client.destroy()
+  }
+}
+
+async function preparePlace(
+  options: Options,
+  directory: string,
+  server: Server,
+  bucket: string,
+): Promise<Place> {
+  const { region, accessKeyId, secretAccessKey } = server
+  const place: Place = {
+    endpoint: server.http,
+    plainEndpoint: server.http,
+    region,
+    accessKeyId,
+    secretAccessKey,
+    authority: undefined,
+    bucket,
+    directory,
+    file: join(directory, "file"),
+    fileBytes: options.fileBytes,
+    tree: join(directory, "tree"),
+    target: join(directory, "target"),
+    targetTree: join(directory, "target-tree"),
+  }
+  if (options.only.has("put") || options.only.has("get")) await writeRandomFile(place.file, options.fileBytes)
+  if (options.only.has("tree")) await writeTree(place.tree, options.treeFiles)
+  return place
+}
+
+function commandLine(args: readonly string[]): string {
+  return ["npm run bench", ...(args.length > 0 ? ["--", ...args] : [])].join(" ")
+}
+
+async function writeResults(options: Options, results: Results): Promise<void> {
+  await mkdir(options.out, { recursive: true })
+  const report = fullReport(results)
+  await writeFile(join(options.out, "bench.json"), `${JSON.stringify(results, null, 2)}\n`)
+  await writeFile(join(options.out, "bench.svg"), drawChart(results))
+  await writeFile(join(options.out, "bench.md"), report)
+  if (options.update !== undefined) await updateSection(options.update, summary(results))
+  process.stdout.write(report)
+}
+
+await bench(parseOptions(process.argv.slice(2)))
