@@ -43,7 +43,7 @@ export async function describeFaults(env: NodeJS.ProcessEnv, share: number): Pro
         .map((way) => ({ ...way, exchange, retries: retried ?? random() < 0.5 }))
         .filter(() => random() < share),
     )
-    describe(`${name} (S3EP_TEST_SEED=${seed})`, () => {
+    describe(`${name} at ${site.embedded ? "the embedded server" : site.endpoint} (S3EP_TEST_SEED=${seed})`, () => {
       test.each(cases.map((each) => [titleOf(each), each] as const))("%s", async (_, each) => {
         const { exchange, action, retries } = each
         await using command = await open(place)

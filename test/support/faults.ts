@@ -15,6 +15,8 @@ export interface Fault {
   readonly moment: "before" | "after" | "during"
   /** A lost connection if not given. */
   readonly error?: Error
+  /** Instead of failing: what is read has so many bytes more than it says, or fewer if negative. */
+  readonly resize?: number
 }
 
 /** A store that fails where the test says, and is `store` everywhere else. Nest calls for several faults. */
@@ -50,8 +52,9 @@ export function faulty(store: ObjectStore, fault: Fault): ObjectStore {
     head: (...args) => call("head", () => store.head(...args)),
     async get(...args) {
       if (!hits("get")) return store.get(...args)
-      if (fault.moment === "before") throw lost()
+      if (fault.moment === "before" && fault.resize === undefined) throw lost()
       const answer = await store.get(...args)
+      if (fault.resize !== undefined) return { ...answer, body: resized(answer.body, fault.resize) }
       if (fault.moment === "after") {
         await answer.body[Symbol.asyncIterator]().return?.()
         throw lost()
@@ -87,4 +90,12 @@ async function* cut(body: AsyncIterable<Uint8Array>, lost: () => Error): AsyncGe
     break
   }
   throw lost()
+}
+
+async function* resized(body: AsyncIterable<Uint8Array>, more: number): AsyncGenerator<Uint8Array> {
+  const whole: Uint8Array[] = []
+  for await (const slice of body) whole.push(slice)
+  const bytes = Buffer.concat(whole)
+  if (more < 0) yield Uint8Array.from(bytes.subarray(0, more))
+  else yield* [Uint8Array.from(bytes), new Uint8Array(more)]
 }

@@ -9,7 +9,10 @@ import { fileURLToPath } from "node:url"
 const LAUNCHER = fileURLToPath(new URL("../../bin/s3ep.js", import.meta.url))
 const NONCE_RECORDER = new URL("./nonce-recorder.mjs", import.meta.url).href
 
-/** A home of its own for the program under test: no setting or state of the machine reaches it. */
+/**
+ * A home of its own for the program under test: no setting or state of the machine reaches it. Disposing of it fails
+ * if any two of its runs, or one, have used a key and a nonce twice.
+ */
 export interface Workspace extends AsyncDisposable {
   readonly directory: string
   readonly env: Readonly<Record<string, string>>
@@ -21,6 +24,10 @@ export interface Workspace extends AsyncDisposable {
 export async function openWorkspace(env: Readonly<Record<string, string>>): Promise<Workspace> {
   const directory = await mkdtemp(join(tmpdir(), "s3ep-test-"))
   const nonceLog = join(directory, "nonces.log")
+  const noncePairs = async () => {
+    const text = await readFile(nonceLog, "utf8").catch(() => "") // nothing was encrypted
+    return text === "" ? [] : text.trimEnd().split("\n")
+  }
   return {
     directory,
     env: {
@@ -34,8 +41,12 @@ export async function openWorkspace(env: Readonly<Record<string, string>>): Prom
       ...env,
     },
     path: (name) => join(directory, name),
-    noncePairs: async () => (await readFile(nonceLog, "utf8")).trim().split("\n"),
-    [Symbol.asyncDispose]: () => rm(directory, { recursive: true, force: true }),
+    noncePairs,
+    async [Symbol.asyncDispose]() {
+      const pairs = await noncePairs()
+      await rm(directory, { recursive: true, force: true })
+      if (new Set(pairs).size < pairs.length) throw new Error("a key and a nonce were used twice")
+    },
   }
 }
 
