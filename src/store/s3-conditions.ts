@@ -9,10 +9,18 @@ import {
   type S3Client,
   UploadPartCommand,
 } from "@aws-sdk/client-s3"
-import { DeniedError, NotFoundError, PreconditionError, UnsupportedError, UsageError } from "../errors.ts"
+import {
+  DeniedError,
+  NotFoundError,
+  PreconditionError,
+  UnavailableError,
+  UnsupportedError,
+  UsageError,
+} from "../errors.ts"
 import type { S3Dialect } from "./s3-dialect.ts"
 import { withHeaders } from "./s3-headers.ts"
 import { conditionsInput, quoted } from "./s3-inputs.ts"
+import { listUploads, listVersions } from "./s3-list.ts"
 import { etagOf } from "./s3-outputs.ts"
 import { headObject } from "./s3-read.ts"
 import type { HttpOptions, S3Session } from "./s3-session.ts"
@@ -179,6 +187,8 @@ class Trial {
   readonly #target: { readonly Bucket: string; readonly Key: string }
   readonly #signal: AbortSignal | undefined
   readonly #versions = new Set<string | undefined>()
+  /** Whether a request was not answered: it may have made something all the same. */
+  #unsure = false
 
   constructor(session: S3Session, bucket: string, signal: AbortSignal | undefined) {
     this.#session = session
@@ -201,7 +211,9 @@ class Trial {
     return !(await copy("00000000000000000000000000000000")) && (await copy(etag))
   }
 
+  /** Leaves nothing behind; what an unanswered request may have made under this key is nobody else's. */
   async clean(): Promise<void> {
+    if (this.#unsure) await this.#findAll().catch(() => this.#versions.add(undefined))
     for (const versionId of this.#versions) {
       const input = { ...this.#target, ...(versionId !== undefined && { VersionId: versionId }) }
       await this.#send((client, http) => client.send(new DeleteObjectCommand(input), http)).catch(() => {
@@ -211,7 +223,23 @@ class Trial {
     }
   }
 
-  #send<T>(attempt: (client: S3Client, http: HttpOptions) => Promise<T>): Promise<T> {
+  async #findAll(): Promise<void> {
+    const { Bucket, Key } = this.#target
+    const options = { prefix: Key, signal: this.#signal }
+    for await (const { uploadId } of listUploads(this.#session, Bucket, options)) await this.#abort(uploadId)
+    for await (const { versionId } of listVersions(this.#session, Bucket, options)) {
+      this.#versions.add(versionId === "null" ? undefined : versionId)
+    }
+  }
+
+  async #abort(uploadId: string | undefined): Promise<void> {
+    const input = { ...this.#target, UploadId: uploadId }
+    await this.#send((client, http) => client.send(new AbortMultipartUploadCommand(input), http)).catch(
+      () => undefined,
+    )
+  }
+
+  async #send<T>(attempt: (client: S3Client, http: HttpOptions) => Promise<T>): Promise<T> {
     const { Bucket: bucket, Key: key } = this.#target
     const sending = {
       action: `write s3://${bucket}/${key}`,
@@ -219,7 +247,12 @@ class Trial {
       about: "object",
       signal: this.#signal,
     } as const
-    return this.#session.run(sending, attempt)
+    try {
+      return await this.#session.run(sending, attempt)
+    } catch (error) {
+      if (error instanceof UnavailableError) this.#unsure = true
+      throw error
+    }
   }
 
   async #put(conditions: Conditions): Promise<{ etag: string }> {
@@ -261,9 +294,7 @@ class Trial {
       this.#versions.add(output.VersionId)
       return { etag: etagOf(output.ETag) }
     } catch (error) {
-      await this.#send((client, http) => client.send(new AbortMultipartUploadCommand(upload), http)).catch(
-        () => undefined,
-      )
+      await this.#abort(UploadId)
       throw error
     }
   }

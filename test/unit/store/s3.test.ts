@@ -3,7 +3,13 @@ import { inspect } from "node:util"
 import { crc32 } from "node:zlib"
 import { describe, expect, test } from "vitest"
 import { base64, u32be } from "../../../src/bytes.ts"
-import { DeniedError, PreconditionError, UnavailableError, UnsupportedError } from "../../../src/errors.ts"
+import {
+  DeniedError,
+  PreconditionError,
+  S3epError,
+  UnavailableError,
+  UnsupportedError,
+} from "../../../src/errors.ts"
 import { withRetry } from "../../../src/store/retry.ts"
 import type { ObjectSettings, ObjectStore } from "../../../src/store/store.ts"
 import { MemoryStore } from "../../support/memory-store.ts"
@@ -305,6 +311,27 @@ describe("conditions", () => {
     await s3.store.completeUpload(address, uploadId, [part], {})
     expect(s3.server.requests.filter(({ key }) => key !== undefined && key !== "a.tar")).toEqual([])
   })
+
+  test.each(["before", "after"] as const)(
+    "a probe whose answers are lost %s the store acts leaves nothing behind",
+    async (moment) => {
+      for (let nth = 1; nth <= 5; nth++) {
+        await using s3 = await openS3Fixture({ dialect: other })
+        const part = { partNumber: 1, etag: "0", bytes: 1, checksum: undefined }
+        const uploadId = await s3.store.createUpload(address, { settings })
+        const probed: string[] = []
+        const when = ({ key, operation }: { key?: string | undefined; operation: string }) =>
+          key?.startsWith(".s3ep-probe/") === true && probed.push(operation) === nth
+        s3.server.faults.add({ when, moment, action: { reset: true } })
+        const completed = s3.store.completeUpload(address, uploadId, [part], { conditions })
+        await expect(completed).rejects.toThrow(nth < 5 ? UnavailableError : S3epError)
+        const found: string[] = []
+        for await (const { key } of s3.store.listVersions("vault")) found.push(key)
+        for await (const upload of s3.store.listUploads("vault")) found.push(upload.address.key)
+        expect(found).toEqual([address.key])
+      }
+    },
+  )
 
   test("a probe that is not allowed leaves the question open", async () => {
     await using s3 = await openS3Fixture({ dialect: other })
