@@ -53,8 +53,8 @@ export function toUserMetadata(
       {
         hint:
           envelopeBytes > limits.maxMetadataBytes
-            ? "wrap to fewer KEKs (`--kek`)"
-            : "give less metadata of your own, or wrap to fewer KEKs (`--kek`)",
+            ? "wrap to fewer KEKs (`--kek`), or to a keyring: `s3ep keyring init`"
+            : "give less metadata of your own, or wrap to a keyring instead of to many KEKs: `s3ep keyring init`",
       },
     )
   }

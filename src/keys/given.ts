@@ -1,14 +1,13 @@
-import { open } from "node:fs/promises"
 import { basename } from "node:path"
 import { utf8 } from "../bytes.ts"
+import { SecretBytes } from "../crypto/secret.ts"
 import { KeyMissingError } from "../errors.ts"
 import type { Kek } from "./kek.ts"
 import type { KeySources, WrittenPlace } from "./kind.ts"
 import { kekOf, parseKeys } from "./kinds.ts"
 import type { KeyMaterial } from "./material.ts"
-import { readSecretCommand, readSecretFile } from "./source.ts"
+import { readKeyFile, readSecretCommand, readSecretFile } from "./source.ts"
 
-const MAX_RECIPIENTS_BYTES = 65_536
 const SHOWN_CHARACTERS = 16
 
 /**
@@ -21,10 +20,12 @@ export async function openRecipients(given: readonly string[], sources: KeySourc
   return collected(async (add) => {
     for (const recipient of given) {
       const isText = isRecipientText(recipient)
-      const content = isText ? utf8(recipient) : await readPublicFile(recipient)
+      using content = isText
+        ? new SecretBytes(utf8(recipient))
+        : (await readKeyFile(recipient, "recipients")).content
       const origin = isText ? `the recipient ${abbreviated(recipient)}` : `the recipients file ${recipient}`
       const name = isText ? abbreviated(recipient) : basename(recipient)
-      await add(content, { origin }, name, (material) => {
+      await add(content.bytes, { origin }, name, (material) => {
         if (!material.secret) return
         throw new KeyMissingError(`${origin} holds a secret key`, {
           hint: "give it with --identity or --kek-file, and only its public part as a recipient",
@@ -87,26 +88,6 @@ async function collected(work: (add: Add) => Promise<void>, sources: KeySources)
     for (const kek of keks) kek[Symbol.dispose]()
     throw error
   }
-}
-
-async function readPublicFile(path: string): Promise<Uint8Array> {
-  try {
-    await using file = await open(path)
-    const content = new Uint8Array(MAX_RECIPIENTS_BYTES + 1)
-    let length = 0
-    while (length < content.length) {
-      const { bytesRead } = await file.read(content, length, content.length - length)
-      if (bytesRead === 0) return content.slice(0, length)
-      length += bytesRead
-    }
-  } catch (error) {
-    const code = error instanceof Error && "code" in error ? String(error.code) : "unknown reason"
-    throw new KeyMissingError(`cannot read the recipients file ${path}: ${code}`, {
-      cause: error,
-      hint: "a recipient is age1…, the ARN of a KMS key, or a file of them or with an RSA public key in PEM",
-    })
-  }
-  throw new KeyMissingError(`the recipients file ${path} has more than ${MAX_RECIPIENTS_BYTES} bytes`)
 }
 
 function abbreviated(recipient: string): string {

@@ -17,8 +17,31 @@ const PRIVATE_DESCRIPTORS = 3 // below are standard input, output and error, whi
  * @throws {KeyMissingError} if it cannot be read, is longer than 64 KiB, or someone else may read it.
  */
 export async function readSecretFile(path: string, what = "key"): Promise<SecretBytes> {
-  const stream = await openPrivate(path, what)
-  return await drain(stream, `the ${what} file ${path}`)
+  const { content, exposed } = await readKeyFile(path, what)
+  if (!exposed) return content
+  content[Symbol.dispose]()
+  throw exposed
+}
+
+/**
+ * Read a file that may hold a secret or a public key, all of it.
+ *
+ * @param what - what it holds, to stand in errors.
+ * @returns the content, and what to throw if it turns out to be secret: someone else may read it.
+ * @throws {KeyMissingError} if it cannot be read, or is longer than 64 KiB.
+ */
+export async function readKeyFile(
+  path: string,
+  what = "key",
+): Promise<{ content: SecretBytes; exposed: KeyMissingError | null }> {
+  const { stream, isExposed } = await openFile(path, what)
+  const content = await drain(stream, `the ${what} file ${path}`)
+  const exposed = isExposed
+    ? new KeyMissingError(`others than you may read the ${what} file ${path}`, {
+        hint: `chmod 600 ${shellQuoted(path)}`,
+      })
+    : null
+  return { content, exposed }
 }
 
 /**
@@ -103,21 +126,17 @@ export async function readSecretStream(
   }
 }
 
-async function openPrivate(path: string, what: string): Promise<Readable> {
+async function openFile(path: string, what: string): Promise<{ stream: Readable; isExposed: boolean }> {
   let file: Awaited<ReturnType<typeof open>> | undefined
   try {
     file = await open(path)
     const status = await file.stat()
     // Windows has no such bits; what a pipe's say means nothing.
-    if (process.platform !== "win32" && status.isFile() && (status.mode & GROUP_AND_OTHERS) !== 0) {
-      throw new KeyMissingError(`others than you may read the ${what} file ${path}`, {
-        hint: `chmod 600 ${shellQuoted(path)}`,
-      })
-    }
-    return file.createReadStream()
+    const isExposed =
+      process.platform !== "win32" && status.isFile() && (status.mode & GROUP_AND_OTHERS) !== 0
+    return { stream: file.createReadStream(), isExposed }
   } catch (error) {
     await file?.close()
-    if (error instanceof KeyMissingError) throw error
     throw new KeyMissingError(`cannot read the ${what} file ${path}: ${codeOf(error)}`, { cause: error })
   }
 }

@@ -262,6 +262,15 @@ describe("a public key alone", () => {
   })
 })
 
+test("a post-quantum recipient is too large for S3's metadata, and the error says what to do", async () => {
+  const site = await openKeySite()
+  await site.succeed(["keys", "generate", "--kind", "age-pq"])
+  await site.write("notes", "notes")
+  const run = await site.run(["put", "notes", "s3://vault/a", "--json"])
+  expect(lastError(run)).toMatchObject({ exitCode: 2, hint: expect.stringContaining("keyring") })
+  expect(site.store.calls.filter(({ operation }) => operation === "put")).toEqual([])
+})
+
 describe("a key of KMS", () => {
   const arn = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
   const openKms = async (): Promise<{ kms: KmsServer; env: Record<string, string> }> => {
@@ -395,6 +404,17 @@ describe("keys export and import", () => {
     const site = await openKeySite()
     await site.succeed(["keys", "generate", "--kind", "rsa"])
     expect((await site.run(["keys", "export", "default", "--reveal", "--paper"])).status).toBe(2)
+  })
+
+  test("a public key may be anybody's to read, a secret one may not", async () => {
+    const site = await openKeySite()
+    const { publicKey, privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 })
+    await site.write("ci.pub", String(publicKey.export({ type: "spki", format: "pem" })), 0o644)
+    await site.write("ci.pem", String(privateKey.export({ type: "pkcs8", format: "pem" })), 0o644)
+    await site.succeed(["keys", "import", "ci.pub", "ci"])
+    const refused = await site.run(["keys", "import", "ci.pem", "secret", "--json"])
+    expect(lastError(refused)).toMatchObject({ exitCode: 5, hint: expect.stringContaining("chmod 600") })
+    expect(await site.files()).toEqual(["ci.key"])
   })
 
   test("a key is imported once under a name, and nothing of a list where one name is taken", async () => {

@@ -83,3 +83,21 @@ test("is a library too", () => {
     "function",
   )
 })
+
+test("does without what is optional, and says what is missing", () => {
+  for (const name of ["@aws-sdk/client-kms", "@napi-rs", "keytar"]) {
+    expect(existsSync(join(installed, name)), name).toBe(true)
+    rmSync(join(installed, name), { recursive: true })
+  }
+  const source = join(installed, "../package.json")
+  const arn = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd"
+  expect(s3ep("encrypt", source, join(directory, "by-kms"), "--kms-key", arn)).toMatchObject({
+    status: 5,
+    stderr: expect.stringContaining("hint: install it beside s3ep: npm install --global @aws-sdk/client-kms"),
+  })
+  expect(s3ep("keys", "generate", "other", "--keychain")).toMatchObject({
+    status: 5,
+    stderr: expect.stringMatching(/neither keytar nor @napi-rs\/keyring is installed\n.*--protect/),
+  })
+  expect(s3ep("encrypt", source, join(directory, "by-key"))).toMatchObject({ status: 0 })
+})

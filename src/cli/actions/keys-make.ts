@@ -11,7 +11,7 @@ import type { ImportedKey } from "../../keys/import/recogniser.ts"
 import { recogniseKeys } from "../../keys/import/recognisers.ts"
 import { generators } from "../../keys/kinds.ts"
 import { isPaperLine, PAPER_LINES } from "../../keys/paper.ts"
-import { readSecretFile, readSecretStream } from "../../keys/source.ts"
+import { readKeyFile, readSecretStream } from "../../keys/source.ts"
 import { withoutLineEnding } from "../../keys/text.ts"
 import { type DerivationOptions, readDerivation } from "../derivation.ts"
 import type { Session } from "../session.ts"
@@ -59,11 +59,15 @@ export async function importKeys(
     : source === "-"
       ? "what standard input holds"
       : `the file ${source ?? ""}`
-  using content = paper ? await typedSheet(session) : await contentOf(session, source)
+  const { content: read, exposed } = paper
+    ? { content: await typedSheet(session), exposed: null }
+    : await contentOf(session, source)
+  using content = read
   const found: (ImportedKey & { readonly harpocratesFingerprint?: string })[] = derivation
     ? [await derived(content, derivation, origin)]
     : await recogniseKeys(content.bytes, { origin, unlock: sources.unlock })
   try {
+    if (exposed && found.some(({ material }) => material.secret)) throw exposed
     const names = namesFor(found, givenName)
     for (const name of names) await directory.refuseTaken(name)
     for (const [index, key] of found.entries()) {
@@ -121,14 +125,18 @@ function whereItIs({ place, path }: NamedKey): string {
   return `it is kept in ${path}${place === "protected" ? ", under the passphrase" : ""}`
 }
 
-async function contentOf(session: Session, source: string | undefined): Promise<SecretBytes> {
+/** What there is to import, and what to throw if it is secret and others may read it too. */
+async function contentOf(
+  session: Session,
+  source: string | undefined,
+): Promise<{ content: SecretBytes; exposed: KeyMissingError | null }> {
   const { io } = session
   if (source === undefined) {
     throw new UsageError("import needs a file to import, or `-` for standard input", {
       hint: "`s3ep keys import --paper` reads a recovery sheet that you type",
     })
   }
-  if (isRecipientText(source)) return new SecretBytes(utf8(`${source}\n`))
+  if (isRecipientText(source)) return { content: new SecretBytes(utf8(`${source}\n`)), exposed: null }
   if (looksLikeKey(source) || /^AGE-|-----BEGIN/i.test(source)) {
     throw new UsageError(
       "a key on the command line is for everybody on this machine to see: it was not imported",
@@ -137,9 +145,11 @@ async function contentOf(session: Session, source: string | undefined): Promise<
       },
     )
   }
-  if (source !== "-") return readSecretFile(resolve(io.cwd, source))
-  if (!io.stdin.isTTY) return readSecretStream(io.stdin, "the key on standard input", session.signal)
-  return session.ask("key: ")
+  if (source !== "-") return readKeyFile(resolve(io.cwd, source))
+  const content = io.stdin.isTTY
+    ? await session.ask("key: ")
+    : await readSecretStream(io.stdin, "the key on standard input", session.signal)
+  return { content, exposed: null }
 }
 
 /** The lines of a sheet, each asked for until it is right. */

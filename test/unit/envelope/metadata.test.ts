@@ -65,7 +65,7 @@ describe("refused before anything is uploaded", () => {
         message:
           "the object's metadata need 2049 bytes and the service takes 2048:" +
           ` ${envelopeBytes} for the envelope with 2 recipients, ${2049 - envelopeBytes} of your own`,
-        hint: "give less metadata of your own, or wrap to fewer KEKs (`--kek`)",
+        hint: "give less metadata of your own, or wrap to a keyring instead of to many KEKs: `s3ep keyring init`",
       }),
     )
   })
@@ -82,7 +82,7 @@ describe("refused before anything is uploaded", () => {
     expect(() => toUserMetadata(envelopeOf(7), aws)).toThrow(
       expect.objectContaining({
         message: expect.stringContaining("with 7 recipients, 0 of your own"),
-        hint: "wrap to fewer KEKs (`--kek`)",
+        hint: "wrap to fewer KEKs (`--kek`), or to a keyring: `s3ep keyring init`",
       }),
     )
   })
