@@ -303,7 +303,7 @@ complete -c s3ep -n '__s3ep_first \'keyring\'' -a show -d 'show the keyring that
 complete -c s3ep -n '__s3ep_first \'keyring\'' -a add -d 'let one more key open the keyring, and with it everything that is encrypted to it, what was stored before included'
 complete -c s3ep -n '__s3ep_first \'keyring\'' -a remove -d 'take a recipient off the keyring'
 complete -c s3ep -n '__s3ep_first \'keyring\'' -a epoch -d 'make a new epoch, which objects are encrypted to from now on'
-complete -c s3ep -n '__s3ep_first \'keyring\'' -a trust -d 'go by what the store has now, though an older generation, another keyring or none came back than this machine has seen'
+complete -c s3ep -n '__s3ep_first \'keyring\'' -a trust -d 'say that the keyring in the store is the right one'
 complete -c s3ep -n '__s3ep_at \'keyring init\'' -s y -l yes -d 'do not ask'
 complete -c s3ep -n '__s3ep_at \'keyring init\'' -s n -l dry-run -d 'say what would be done, and do nothing'
 complete -c s3ep -n '__s3ep_at \'keyring init\'' -l requester-pays -d 'agree to be charged for requests to buckets of others'

@@ -81,7 +81,7 @@ export class Session implements Disposable {
     addresses: readonly ObjectAddress[] = [],
     flags: ReadingFlags = {},
   ): Promise<TransferContext> {
-    const { kek, keyring, requesterPays, stateDirectory, allowRevoked } = this.settings
+    const { kek, keyring, keyringIds: ids, requesterPays, stateDirectory, allowRevoked } = this.settings
     const choosesKeys = kek !== undefined || this.#recipientsAre() === "chosen"
     const writersMayBeMissing = keyring && !choosesKeys
     const keys = purpose === "none" ? NO_KEYS : this.keys(purpose, { writersMayBeMissing })
@@ -98,7 +98,7 @@ export class Session implements Disposable {
     if (purpose === "none" || !keyring) return { ...work, keys: await keys }
     const { Keyrings } = await import("../keyring/keyrings.ts")
     const keyrings = this.#own(
-      new Keyrings({ ...work, keys }, { readOnly: choosesKeys, requesterPays, allowRevoked }),
+      new Keyrings({ ...work, keys }, { readOnly: choosesKeys, requesterPays, allowRevoked, ids }),
     )
     for (const address of addresses) keyrings.expect(address)
     return { ...work, keys: await keys, keyrings }

@@ -125,6 +125,17 @@ export function kekNames(): Kind<readonly string[]> {
   }
 }
 
+/** Ids of keyrings: a list in a config file, separated by commas in the environment. */
+export function keyringIds(): Kind<readonly string[]> {
+  const id = v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/))
+  return {
+    schema: listOf(id),
+    allowed: "one or more ids of keyrings, of 32 hexadecimal digits",
+    metavar: "ID",
+    isList: true,
+  }
+}
+
 /** Paths: a list in a config file, one in the environment. */
 export function paths(metavar: "FILE"): Kind<readonly string[]> {
   const single = v.pipe(

@@ -5,6 +5,7 @@ import {
   type Kind,
   kekName,
   kekNames,
+  keyringIds,
   kmsKeys,
   onOff,
   path,
@@ -163,6 +164,12 @@ export const settings = {
     variable: "S3EP_KEYRING",
     files: "any",
     default: () => true,
+  }),
+  keyringIds: optional({
+    kind: keyringIds(),
+    help: "ids of the keyrings to encrypt to, and to nothing else",
+    variable: "S3EP_KEYRING_IDS",
+    files: "trusted",
   }),
   kekInline: optional({
     kind: text("BASE64", "a key: 32 bytes in base64"),

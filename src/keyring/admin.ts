@@ -42,7 +42,9 @@ export async function trusted(
   checkSuccession(place, before, keyring)
   const open = await OpenKeyring.open(stored, context.keys.readers)
   // Only now is it known that a recipient wrote it.
-  if (before?.mac !== keyring.mac) await remember(context, place, keyring)
+  if (before?.mac !== keyring.mac || (open.vouched && !before.vouched)) {
+    await remember(context, place, keyring, open.vouched)
+  }
   return open
 }
 
@@ -86,7 +88,7 @@ export async function commitChange(
   const { place, before } = change
   const keyring = await change.seal()
   await storeKeyring(context, place, keyring, before, options)
-  await remember(context, place, keyring)
+  await remember(context, place, keyring, before?.vouched ?? true)
   return keyring
 }
 
@@ -125,14 +127,19 @@ export async function trustKeyring(
   if (!stored) return seen.forget(place)
   using open = await OpenKeyring.open(stored, context.keys.readers)
   await seen.forget(place)
-  await seen.remember(place, open.keyring, context.clock.now())
+  await seen.remember(place, open.keyring, { vouched: true, now: context.clock.now() })
 }
 
 // A machine that cannot remember works all the same, as one that sees the keyring for the first time does.
-async function remember(context: KeyringContext, place: KeyringPlace, keyring: SealedKeyring): Promise<void> {
+async function remember(
+  context: KeyringContext,
+  place: KeyringPlace,
+  keyring: SealedKeyring,
+  vouched: boolean,
+): Promise<void> {
   const seen = new SeenKeyrings(context.stateDirectory, context.store.endpoint)
   try {
-    await seen.remember(place, keyring, context.clock.now())
+    await seen.remember(place, keyring, { vouched, now: context.clock.now() })
   } catch (error) {
     if (!(error instanceof LocalIoError)) throw error
     context.onProgress({

@@ -14,11 +14,11 @@ import {
   type KeyringRecipient,
   type SealedKeyring,
 } from "./keyring.ts"
-import { keyringContext, sealKeyring } from "./mac.ts"
+import { keyringContext, keyringId, sealKeyring } from "./mac.ts"
 import type { OpenKeyring } from "./open.ts"
 import type { KeyringPlace } from "./place.ts"
 
-const ID_BYTES = 16
+const SEED_BYTES = 16
 
 /** Who is to be added to a keyring. */
 export interface NewRecipient {
@@ -81,8 +81,17 @@ export class KeyringChange implements Disposable {
     sources: ChangeSources,
   ): Promise<KeyringChange> {
     if (recipients.length === 0) throw new KeyMissingError("no key to make a keyring for")
-    const id = hex(sources.random(ID_BYTES))
-    const draft = { v: 1, id, generation: 1, updated: isoNow(sources), recipients: [], epochs: [] } as const
+    const seed = hex(sources.random(SEED_BYTES))
+    const id = keyringId(place.prefix, seed)
+    const draft = {
+      v: 1,
+      id,
+      seed,
+      generation: 1,
+      updated: isoNow(sources),
+      recipients: [],
+      epochs: [],
+    } as const
     const change = new KeyringChange(place, null, draft, sources)
     try {
       change.#addEpoch([])

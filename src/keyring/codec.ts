@@ -51,7 +51,7 @@ export function parseKeyring(json: Uint8Array): SealedKeyring {
     throw damaged(`it has ${json.length} bytes, and ${MAX_KEYRING_BYTES} is the most`)
   }
   const { text, value } = parseJson(json)
-  const { v, id, generation, updated, recipients, epochs, mac } = membersOf(value, "it")
+  const { v, id, seed, generation, updated, recipients, epochs, mac } = membersOf(value, "it")
   if (v !== 1) {
     if (typeof v === "number" && v > 1) {
       throw new IntegrityError(`it has version ${v}, newer than this s3ep knows`, { hint: "upgrade s3ep" })
@@ -59,6 +59,7 @@ export function parseKeyring(json: Uint8Array): SealedKeyring {
     throw damaged("its version is not 1")
   }
   if (typeof id !== "string" || !KEYRING_ID.test(id)) throw damaged("it has no id")
+  if (typeof seed !== "string" || !KEYRING_ID.test(seed)) throw damaged("it has no seed")
   if (!isCount(generation) || generation === 0) throw damaged("it has no generation")
   if (!isTime(updated)) throw damaged("it does not say when it was changed")
   if (!isMac(mac)) throw damaged("it has no MAC")
@@ -67,6 +68,7 @@ export function parseKeyring(json: Uint8Array): SealedKeyring {
   const keyring: SealedKeyring = {
     v,
     id,
+    seed,
     generation,
     updated,
     recipients: readers,
@@ -82,10 +84,11 @@ export function parseKeyring(json: Uint8Array): SealedKeyring {
   return keyring
 }
 
-function ordered({ v, id, generation, updated, recipients, epochs }: Keyring): Keyring {
+function ordered({ v, id, seed, generation, updated, recipients, epochs }: Keyring): Keyring {
   return {
     v,
     id,
+    seed,
     generation,
     updated,
     recipients: recipients.map(({ kek, name, pub }) => ({ kek, name, ...(pub !== undefined && { pub }) })),

@@ -33,8 +33,10 @@ export interface Epoch {
 /** @see man/s3ep-format.5, "KEYRING" */
 export interface Keyring {
   readonly v: 1
-  /** 32 hexadecimal digits, drawn when it was made. */
+  /** 32 hexadecimal digits, made of the prefix and the seed: see `keyringId`. */
   readonly id: string
+  /** 32 hexadecimal digits, drawn when it was made. */
+  readonly seed: string
   /** From 1; every change adds 1. */
   readonly generation: number
   /** When it was changed last: ISO 8601, UTC, milliseconds. */

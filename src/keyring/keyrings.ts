@@ -1,4 +1,4 @@
-import { DeniedError, KeyMissingError } from "../errors.ts"
+import { DeniedError, IntegrityError, KeyMissingError } from "../errors.ts"
 import type { Kek, KeySet, Recipient } from "../keys/kek.ts"
 import type { ObjectAddress } from "../store/store.ts"
 import { trusted } from "./admin.ts"
@@ -61,6 +61,7 @@ export class Keyrings implements Disposable {
       const found = (await this.#present(place)) && (await this.#recent(place))
       if (found) return [await this.#writer(found)]
     }
+    if (this.#options.ids) throw notNamed(`s3://${address.bucket}/${address.key}`, "there is no keyring")
     return null
   }
 
@@ -162,6 +163,7 @@ export class Keyrings implements Disposable {
         hint: `${error.hint}; with --kek or --no-keyring it is encrypted to other keys instead`,
       })
     })
+    await this.#checkTrust(open)
     if (unseen) {
       const names = keyring.recipients.map(({ name }) => name)
       const shown =
@@ -173,6 +175,22 @@ export class Keyrings implements Disposable {
       })
     }
     return this.#kek(open, activeEpoch(open.keyring).kek)
+  }
+
+  /** Writing to a keyring of somebody else's making would give them all that is written. */
+  async #checkTrust({ place, keyring, vouched, opener }: OpenKeyring): Promise<void> {
+    const { ids } = this.#options
+    if (ids?.includes(keyring.id)) return
+    if (ids) throw notNamed(prefixUri(place), `its keyring has the id ${keyring.id}`)
+    if (vouched) return
+    const seen = await this.#seen.get(place)
+    if (seen?.id === keyring.id && seen.vouched) return
+    throw new KeyMissingError(
+      `cannot encrypt to the keyring ${keyringUri(place)}: ${opener.name} opens it, but anybody can wrap to ${opener.id}, so anybody may have made it`,
+      {
+        hint: `compare its id ${keyring.id} with who made it, then say so: \`s3ep keyring trust ${prefixUri(place)}\` or S3EP_KEYRING_IDS=${keyring.id}`,
+      },
+    )
   }
 
   #open(stored: StoredKeyring): Promise<OpenKeyring> {
@@ -209,10 +227,21 @@ export class Keyrings implements Disposable {
   }
 }
 
+function notNamed(uri: string, why: string): IntegrityError {
+  return new IntegrityError(
+    `cannot encrypt what is put to ${uri}: ${why}, and S3EP_KEYRING_IDS names others`,
+    {
+      hint: "somebody may have put another keyring in its place, or taken it away; --no-keyring does without",
+    },
+  )
+}
+
 /** How a run uses keyrings. */
 export interface KeyringsOptions extends KeyringOptions {
   /** New objects are wrapped to the keys at hand, whatever keyrings there are. */
   readonly readOnly?: boolean | undefined
+  /** Ids of the keyrings to write to, and to nothing else; they need no other trust. */
+  readonly ids?: readonly string[] | undefined
   /** Open what is wrapped to revoked epochs too. */
   readonly allowRevoked?: boolean | undefined
 }

@@ -5,7 +5,7 @@ import { aesFingerprint, aesKek } from "../keys/aes.ts"
 import type { Kek, Recipient } from "../keys/kek.ts"
 import { EpochKek } from "./epoch-kek.ts"
 import { activeEpoch, type Epoch, type SealedKeyring } from "./keyring.ts"
-import { isAuthentic, keyringContext } from "./mac.ts"
+import { isAuthentic, keyringContext, keyringId } from "./mac.ts"
 import type { StoredKeyring } from "./object.ts"
 import { type KeyringPlace, keyringUri, prefixUri } from "./place.ts"
 
@@ -19,14 +19,24 @@ export class OpenKeyring implements Disposable {
   readonly etag: string
   /** The key that opened it. */
   readonly opener: Kek
+  /**
+   * Whether that it opens says that it is ours. Anybody can wrap to a public key: what such a key opens, anybody who
+   * can write to the bucket may have made.
+   */
+  readonly vouched: boolean
   readonly #readers: readonly Kek[]
   readonly #epochs = new Map<string, Promise<SecretBytes>>()
 
-  private constructor(stored: StoredKeyring, readers: readonly Kek[], opener: Kek, active: SecretBytes) {
+  private constructor(
+    stored: StoredKeyring,
+    readers: readonly Kek[],
+    { opener, vouched, active }: { opener: Kek; vouched: boolean; active: SecretBytes },
+  ) {
     this.place = stored.place
     this.keyring = stored.keyring
     this.etag = stored.etag
     this.opener = opener
+    this.vouched = vouched
     this.#readers = readers
     this.#epochs.set(activeEpoch(stored.keyring).kek, Promise.resolve(active))
   }
@@ -40,9 +50,13 @@ export class OpenKeyring implements Disposable {
    */
   static async open(stored: StoredKeyring, readers: readonly Kek[]): Promise<OpenKeyring> {
     const { keyring, place } = stored
-    const { key, opener } = await unwrapEpoch(stored, activeEpoch(keyring), readers)
-    if (isAuthentic(keyring, place.prefix, key)) return new OpenKeyring(stored, readers, opener, key)
-    key[Symbol.dispose]()
+    const isOfPlace = keyring.id === keyringId(place.prefix, keyring.seed)
+    const secretFirst = await inOrderOfWorth(readers, activeEpoch(keyring))
+    const { key: active, opener } = await unwrapEpoch(stored, activeEpoch(keyring), secretFirst)
+    if (isOfPlace && isAuthentic(keyring, place.prefix, active)) {
+      return new OpenKeyring(stored, secretFirst, { opener, vouched: !(await isPublic(opener)), active })
+    }
+    active[Symbol.dispose]()
     throw new IntegrityError(
       `the keyring ${keyringUri(place)} is not what a recipient wrote: it was altered, or belongs under another prefix`,
       { hint: "if the bucket keeps versions, put the last good one back" },
@@ -91,6 +105,23 @@ export class OpenKeyring implements Disposable {
       )
     }
   }
+}
+
+// Where several keys open it, one that vouches for it is worth more.
+async function inOrderOfWorth(readers: readonly Kek[], epoch: Epoch): Promise<Kek[]> {
+  const fitting = readers.filter((kek) => epoch.wraps.some((wrap) => kek.matches(wrap)))
+  const worth = new Map<Kek, number>()
+  for (const kek of fitting) worth.set(kek, (await isPublic(kek)) ? 1 : 0)
+  return fitting.sort((a, b) => (worth.get(a) ?? 0) - (worth.get(b) ?? 0))
+}
+
+// One that cannot be read may be either: it is not relied on.
+async function isPublic(kek: Kek): Promise<boolean> {
+  const text = await kek.publicText?.().catch((error: unknown) => {
+    if (error instanceof KeyMissingError) return ""
+    throw error
+  })
+  return (text ?? null) !== null
 }
 
 async function unwrapEpoch(

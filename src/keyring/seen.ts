@@ -16,6 +16,8 @@ export interface SeenKeyring extends KeyringPlace {
   readonly mac: string
   readonly recipients: readonly { readonly kek: string; readonly alg: string; readonly name: string }[]
   readonly epochs: readonly { readonly kek: string; readonly state: EpochState }[]
+  /** Whether it may be written to: a key vouched for it, it was made here, or somebody said so. */
+  readonly vouched: boolean
   /** ISO 8601. */
   readonly seen: string
 }
@@ -42,9 +44,14 @@ export class SeenKeyrings {
   /**
    * Remember a keyring that was opened, unless a later generation of it is remembered.
    *
+   * @param vouched - or was before, for the same keyring.
    * @throws {LocalIoError} if it cannot be written down.
    */
-  async remember({ bucket, prefix }: KeyringPlace, keyring: SealedKeyring, now: number): Promise<void> {
+  async remember(
+    { bucket, prefix }: KeyringPlace,
+    keyring: SealedKeyring,
+    { vouched, now }: { readonly vouched: boolean; readonly now: number },
+  ): Promise<void> {
     const { id, generation, mac, recipients, epochs } = keyring
     const { wraps } = activeEpoch(keyring)
     const known = await this.get({ bucket, prefix })
@@ -59,6 +66,7 @@ export class SeenKeyrings {
       mac,
       recipients: recipients.map(({ kek, name }, at) => ({ kek, alg: wraps[at]?.alg ?? "", name })),
       epochs: epochs.map(({ kek, state }) => ({ kek, state })),
+      vouched: vouched || (known?.id === id && known.vouched),
       seen: new Date(now).toISOString(),
     }
     await replaceFile(this.#pathOf({ bucket, prefix }), `${JSON.stringify(seen)}\n`)
@@ -165,11 +173,12 @@ async function readSeen(path: string): Promise<SeenKeyring | null> {
 }
 
 function isSeen(seen: SeenKeyring): boolean {
-  const { v, endpoint, bucket, prefix, id, generation, mac, recipients, epochs } = seen
+  const { v, endpoint, bucket, prefix, id, generation, mac, recipients, epochs, vouched } = seen
   return (
     v === 1 &&
     [endpoint, bucket, prefix, id, mac].every((text) => typeof text === "string") &&
     Number.isSafeInteger(generation) &&
+    typeof vouched === "boolean" &&
     recipients.every(({ kek, alg, name }) => [kek, alg, name].every((text) => typeof text === "string")) &&
     epochs.every(({ kek, state }) => typeof kek === "string" && EPOCH_STATES.includes(state))
   )

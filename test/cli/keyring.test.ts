@@ -157,6 +157,18 @@ describe("public keys", () => {
       const options = { home: theirs, store: site.store, env: { S3EP_IDENTITY_FILE: site.home.path(file) } }
       const run = await runCli(["get", `${PREFIX}a`, "-"], options)
       expect(run).toMatchObject({ status: 0, stdout: "hello" })
+      // Anybody could have made a keyring that a public key opens.
+      await writeFile(theirs.path("b.txt"), "b")
+      const argv = ["put", "b.txt", `${PREFIX}b`]
+      const { id } = await shown(site)
+      const refused = await runCli(argv, options)
+      expect(refused).toMatchObject({ status: 5, stderr: expect.stringContaining(`compare its id ${id}`) })
+      const named = { ...options, env: { ...options.env, S3EP_KEYRING_IDS: id } }
+      expect(await runCli(argv, named)).toMatchObject({ status: 0, stderr: "" })
+      const show = await runCli(["keyring", "show", PREFIX], options)
+      expect(show.stderr).toContain("nothing is encrypted to it from here before")
+      expect(await runCli(["keyring", "trust", PREFIX, "--yes"], options)).toMatchObject({ status: 0 })
+      expect(await runCli(argv, options)).toMatchObject({ status: 0, stderr: "" })
     }
   })
 

@@ -18,7 +18,7 @@ export async function showKeyring(session: Session, target: string): Promise<voi
   const asked = keyringPlace(parseAddress(target))
   const stored = await nearest(context, asked, requesterPays)
   if (!stored) throw await noKeyring(context, asked)
-  const { problem, opener } = await verify(context, stored)
+  const { problem, opener, vouched } = await verify(context, stored)
   const { place, keyring } = stored
   const { id, generation, updated, recipients, epochs } = keyring
   const line = {
@@ -29,6 +29,7 @@ export async function showKeyring(session: Session, target: string): Promise<voi
     generation,
     updated,
     verified: problem === null,
+    vouched,
     openedWith: opener,
     recipients: recipients.map(({ kek, name, pub }) => ({ kek, name, public: pub !== undefined })),
     epochs: epochs.map(({ kek, state, created }) => ({ kek, state, created })),
@@ -43,6 +44,12 @@ export async function showKeyring(session: Session, target: string): Promise<voi
       ...rows("epochs", epochs, ({ kek, state, created }) => `${kek}  ${state.padEnd(7)}  made ${created}`),
     ].join("\n"),
   )
+  if (opener && !vouched) {
+    session.output.notice(
+      `anybody can wrap to ${opener.id}, and so make a keyring that it opens: nothing is encrypted to it from here before you say that this is the right one`,
+      `compare its id with who made it, then \`s3ep keyring trust ${prefixUri(place)}\``,
+    )
+  }
   if (problem instanceof KeyMissingError) {
     session.output.notice(
       "no key at hand opens this keyring: whether a recipient wrote it cannot be told, and who can write to the bucket could have",
@@ -94,16 +101,20 @@ async function verify(
   context: TransferContext,
   stored: StoredKeyring,
 ): Promise<{
-  problem: KeyMissingError | IntegrityError | null
-  opener: { id: string; name: string } | null
+  readonly problem: KeyMissingError | IntegrityError | null
+  readonly opener: { readonly id: string; readonly name: string } | null
+  /** Whether it would be written to. */
+  readonly vouched: boolean
 }> {
   try {
     using open = await trusted(context, stored)
     const { id, name } = open.opener
-    return { problem: null, opener: { id, name } }
+    const seen = await new SeenKeyrings(context.stateDirectory, context.store.endpoint).get(open.place)
+    const vouched = open.vouched || (seen?.id === open.keyring.id && seen.vouched)
+    return { problem: null, opener: { id, name }, vouched }
   } catch (error) {
     if (error instanceof KeyMissingError || error instanceof IntegrityError) {
-      return { problem: error, opener: null }
+      return { problem: error, opener: null, vouched: false }
     }
     throw error
   }

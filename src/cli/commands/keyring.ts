@@ -144,8 +144,9 @@ function epochCommand(invoke: Invoke): Command {
 function trustCommand(invoke: Invoke): Command {
   const command = new Command("trust")
     .description(
-      "Go by what the store has now, though an older generation, another keyring or none came back than this machine has " +
-        "seen. Right after a restore that you know of; otherwise somebody has tampered with the bucket.",
+      "Say that the keyring in the store is the right one. Needed once where all you have is a key that anybody can wrap to " +
+        "(RSA, age, KMS): compare its id with who made it. Needed too when an older generation, another keyring or none came " +
+        "back than this machine has seen: right after a restore that you know of; otherwise somebody has tampered with the bucket.",
     )
     .argument("<target>", PREFIX)
   command.action((target: string) =>

@@ -22,6 +22,8 @@ function samples(name: SettingName): readonly string[] {
     case "DIRECTORY":
     case "RECIPIENT":
       return ["/one", "/two", "/three"]
+    case "ID":
+      return ["1", "2", "3"].map((digit) => digit.repeat(32))
     case "ARN":
       return ["1", "2", "3"].map((id) => `arn:aws:kms:eu-central-1:111122223333:key/${id}`)
     default:

@@ -33,6 +33,19 @@ export function kekOf(name: string, fill: number): Kek {
   return aesKek(new SecretBytes(new Uint8Array(32).fill(fill)), name)
 }
 
+/** A KEK that anybody can wrap to, as far as anybody asks it. */
+export function publicKek(kek: Kek): Kek {
+  return {
+    id: kek.id,
+    name: kek.name,
+    matches: (recipient) => kek.matches(recipient),
+    wrap: (...args) => kek.wrap(...args),
+    unwrap: (...args) => kek.unwrap(...args),
+    publicText: async () => `${kek.id}\n`,
+    [Symbol.dispose]: () => kek[Symbol.dispose](),
+  }
+}
+
 export function keysOf(...keks: Kek[]): KeySet {
   return { readers: keks, writers: keks, [Symbol.dispose]: () => undefined }
 }

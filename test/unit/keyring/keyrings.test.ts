@@ -8,13 +8,14 @@ import {
   LocalIoError,
   UnavailableError,
 } from "../../../src/errors.ts"
-import { commitChange, newEpoch, newKeyring, openTrusted } from "../../../src/keyring/admin.ts"
+import { commitChange, newEpoch, newKeyring, openTrusted, trustKeyring } from "../../../src/keyring/admin.ts"
 import type { KeyringContext } from "../../../src/keyring/context.ts"
 import { activeEpoch } from "../../../src/keyring/keyring.ts"
 import { Keyrings, type KeyringsOptions } from "../../../src/keyring/keyrings.ts"
+import { fetchKeyring } from "../../../src/keyring/object.ts"
 import { listSeenKeyrings } from "../../../src/keyring/seen.ts"
 import { faulty } from "../../support/faults.ts"
-import { change, init, kekOf, memoryStore, openMachine, PLACE } from "./keyring-site.ts"
+import { change, init, kekOf, memoryStore, openMachine, PLACE, publicKek } from "./keyring-site.ts"
 
 const alice = kekOf("alice", 1)
 const bob = kekOf("bob", 2)
@@ -132,6 +133,53 @@ describe("writing", () => {
     const { context } = await openMachine(store, [bob])
     await expect(writers(context)).rejects.toThrow(KeyMissingError)
     expect(await writers(context, { readOnly: true })).toBeNull()
+  })
+})
+
+describe("a keyring that only a public key opens", () => {
+  const carol = publicKek(kekOf("carol", 3))
+  const setUp = async () => {
+    const store = memoryStore()
+    const made = await init((await openMachine(store, [bob])).context, bob, carol)
+    const machine = await openMachine(store, [carol])
+    return { ...machine, store, made }
+  }
+
+  test("may be anybody's making: nothing is written to it, not even after something was read", async () => {
+    const { context, made } = await setUp()
+    const { kek } = activeEpoch(made)
+    using keyrings = new Keyrings(context)
+    await expect(keyrings.writersFor(OBJECT)).rejects.toThrow(/anybody may have made it/)
+    expect(idsOf(await keyrings.readersFor(OBJECT, [recipient(kek)]))).toEqual([kek])
+    await expect(writers(context)).rejects.toThrow(KeyMissingError)
+    await newEpoch(context, PLACE, { publicKek: async () => publicKek(kekOf("carol", 3)) }).catch(() => null)
+    await expect(writers(context)).rejects.toThrow(KeyMissingError)
+  })
+
+  test("is written to once somebody said that it is the right one, whatever its generation", async () => {
+    const { context, store } = await setUp()
+    await trustKeyring(context, PLACE, await fetchKeyring(context, PLACE))
+    expect(await writers(context)).toHaveLength(1)
+    await change((await openMachine(store, [bob])).context, (change) => change.add({ kek: alice }))
+    expect(await writers(context)).toHaveLength(1)
+  })
+
+  test("is written to by who made it, and by who has a key that vouches for it", async () => {
+    const store = memoryStore()
+    const { context } = await openMachine(store, [carol])
+    await init(context, carol, alice)
+    expect(await writers(context)).toHaveLength(1)
+    expect(await writers((await openMachine(store, [carol, alice])).context)).toHaveLength(1)
+  })
+
+  test("is written to if its id is named; then no other is, and none is not enough", async () => {
+    const { context, made, store } = await setUp()
+    expect(await writers(context, { ids: [made.id] })).toHaveLength(1)
+    const { context: his } = await openMachine(store, [bob])
+    await expect(writers(his, { ids: ["0".repeat(32)] })).rejects.toThrow(IntegrityError)
+    const nowhere = { bucket: "vault", key: "elsewhere" }
+    await expect(writers(his, { ids: [made.id] }, nowhere)).rejects.toThrow(IntegrityError)
+    expect(await writers(his, { ids: [made.id], readOnly: true }, nowhere)).toBeNull()
   })
 })
 
