@@ -1,4 +1,3 @@
-import { mkdir } from "node:fs/promises"
 import { dirname } from "node:path"
 import { InterruptedError, S3epError } from "../errors.ts"
 import type { CustomerKey, ListedObject, ObjectAddress } from "../store/store.ts"
@@ -8,6 +7,7 @@ import { downloadFile } from "./download.ts"
 import type { ObjectFormat } from "./inspect.ts"
 import { withoutReserved } from "./list.ts"
 import { localError } from "./local-error.ts"
+import { makeDirectories } from "./make-directories.ts"
 import { objectUri } from "./naming.ts"
 import { lstatIfAny } from "./replace.ts"
 import { safeTarget } from "./target.ts"
@@ -159,7 +159,7 @@ async function getOne(
 
 async function makeDirectory(path: string): Promise<void> {
   try {
-    await mkdir(path, { recursive: true })
+    await makeDirectories(path)
   } catch (error) {
     throw localError("write", path, error)
   }

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs"
-import { type FileHandle, link, mkdir, open, readFile, rename, unlink } from "node:fs/promises"
+import { type FileHandle, link, open, readFile, rename, unlink } from "node:fs/promises"
 import { hostname } from "node:os"
 import { dirname } from "node:path"
 import { hex, utf8 } from "../bytes.ts"
@@ -7,6 +7,7 @@ import { sha256 } from "../crypto/kdf.ts"
 import type { RandomSource } from "../crypto/secret.ts"
 import { PreconditionError } from "../errors.ts"
 import { errnoOf, localError } from "./local-error.ts"
+import { makeDirectories } from "./make-directories.ts"
 
 /** Who holds a lock, and how to tell whether they still live. */
 export interface LockOwner {
@@ -49,7 +50,7 @@ export async function acquireLock(
   processes: ProcessTable = systemProcesses,
 ): Promise<Lock> {
   try {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+    await makeDirectories(dirname(path), 0o700)
     return await acquire(path, what, random, processes)
   } catch (error) {
     throw localError("write", path, error)

@@ -40,6 +40,10 @@ export async function openSource(path: string): Promise<Source> {
   const file = await openRegular(path)
   try {
     const stats = await file.stat({ bigint: true })
+    // Files of /proc and the like say that they are empty whatever is in them.
+    if (stats.size === 0n && (await readSome(file, path, 0, new Uint8Array(1))) > 0) {
+      throw notRegular(path)
+    }
     const identity = identify(stats)
     return {
       path,
@@ -83,14 +87,18 @@ async function openRegular(path: string): Promise<FileHandle> {
       throw new UsageError(`${path} is a directory`, { hint: "upload a tree with -r" })
     }
     if (!stats.isFile()) {
-      throw new UsageError(`${path} is not a regular file`, {
-        hint: `pipe it: s3ep put - s3://bucket/key < ${path}`,
-      })
+      throw notRegular(path)
     }
     return await open(path, "r")
   } catch (error) {
     throw localError("read", path, error)
   }
+}
+
+function notRegular(path: string): UsageError {
+  return new UsageError(`${path} is not a regular file`, {
+    hint: `pipe it: s3ep put - s3://bucket/key < ${path}`,
+  })
 }
 
 async function readFully(

@@ -1,6 +1,7 @@
-import { type FileHandle, mkdir, open, rename, unlink } from "node:fs/promises"
+import { type FileHandle, open, rename, unlink } from "node:fs/promises"
 import { dirname } from "node:path"
 import { errnoOf, localError } from "./local-error.ts"
+import { makeDirectories } from "./make-directories.ts"
 
 /**
  * Write a file of the state directory, whole or not at all: it is on the disk, under its name, when this returns.
@@ -10,7 +11,7 @@ import { errnoOf, localError } from "./local-error.ts"
 export async function writeStateFile(path: string, text: string): Promise<void> {
   const beside = `${path}.new`
   try {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+    await makeDirectories(dirname(path), 0o700)
     const file: FileHandle = await open(beside, "w", 0o600)
     try {
       await file.writeFile(text)

@@ -1,8 +1,9 @@
-import { mkdir, readdir, readFile, unlink, writeFile } from "node:fs/promises"
+import { readdir, readFile, unlink, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import type { TransferContext } from "./context.ts"
 import { errnoOf, localError } from "./local-error.ts"
 import { isAlive, ownerHere, type ProcessTable, parseOwner } from "./lock.ts"
+import { makeDirectories } from "./make-directories.ts"
 import { isTemporaryPath, lstatIfAny } from "./replace.ts"
 
 type Context = Pick<TransferContext, "stateDirectory" | "random">
@@ -22,7 +23,7 @@ export async function recordTemporary(
   const owner = ownerHere(random)
   const record = join(directory, `${owner.nonce}.json`)
   try {
-    await mkdir(directory, { recursive: true, mode: 0o700 })
+    await makeDirectories(directory, 0o700)
     await writeFile(record, JSON.stringify({ ...owner, path }), { flag: "wx", mode: 0o600 })
   } catch (error) {
     throw localError("write", record, error)

@@ -1,4 +1,4 @@
-import { mkdir, stat } from "node:fs/promises"
+import { stat } from "node:fs/promises"
 import { resolve } from "node:path"
 import { UsageError } from "../../errors.ts"
 import type { ByteRange, ObjectAddress, ObjectInfo } from "../../store/store.ts"
@@ -8,6 +8,7 @@ import { downloadStream } from "../../transfer/download-stream.ts"
 import type { ReadRequest } from "../../transfer/fetch.ts"
 import { inspectObject, type ObjectFormat } from "../../transfer/inspect.ts"
 import { localError } from "../../transfer/local-error.ts"
+import { makeDirectories } from "../../transfer/make-directories.ts"
 import { objectUri } from "../../transfer/naming.ts"
 import { existsAlready, lstatIfAny } from "../../transfer/replace.ts"
 import { nameInDirectory } from "../../transfer/target.ts"
@@ -74,6 +75,7 @@ async function toFiles(
     const uri = objectUri(address)
     const target = into ? nameInDirectory(given, address.key) : given
     const existing = (await lstatIfAny(target)) !== null
+    if (into && (await isDirectory(target))) throw existsAlready(target) // or it would go into that
     if (options.skipExisting && existing) return skipped(session, uri, target)
     if (options.dryRun) {
       if (existing && !options.clobber) throw existsAlready(target)
@@ -172,7 +174,7 @@ async function readOptions(
 
 async function makeDirectory(path: string): Promise<void> {
   try {
-    await mkdir(path, { recursive: true })
+    await makeDirectories(path)
   } catch (error) {
     throw localError("write", path, error)
   }
