@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs"
-import { type FileHandle, link, open, readFile, rename, unlink } from "node:fs/promises"
+import { type FileHandle, link, open, readdir, readFile, rename, unlink } from "node:fs/promises"
 import { hostname } from "node:os"
-import { dirname } from "node:path"
+import { basename, dirname, join } from "node:path"
 import { hex, utf8 } from "../bytes.ts"
 import { sha256 } from "../crypto/kdf.ts"
 import type { RandomSource } from "../crypto/secret.ts"
@@ -51,9 +51,21 @@ export async function acquireLock(
 ): Promise<Lock> {
   try {
     await makeDirectories(dirname(path), 0o700)
-    return await acquire(path, what, random, processes)
+    const lock = await acquire(path, what, random, processes)
+    await sweepBeside(path, processes)
+    return lock
   } catch (error) {
     throw localError("write", path, error)
+  }
+}
+
+// Who died while taking the lock has left files that nobody else will look at: nothing depends on them while it is held.
+async function sweepBeside(path: string, processes: ProcessTable): Promise<void> {
+  const names = await readdir(dirname(path)).catch(() => [])
+  for (const name of names.filter((other) => other.startsWith(`${basename(path)}.`))) {
+    const beside = join(dirname(path), name)
+    const left = await readLock(beside).catch(() => null)
+    if (left?.owner && !isAlive(left.owner, processes)) await unlinkIfAny(beside).catch(() => undefined)
   }
 }
 

@@ -9,7 +9,7 @@ import { makeDirectories } from "./make-directories.ts"
  * @throws {LocalIoError} if it cannot be written.
  */
 export async function writeStateFile(path: string, text: string): Promise<void> {
-  const beside = `${path}.new`
+  const beside = besideOf(path)
   try {
     await makeDirectories(dirname(path), 0o700)
     const file: FileHandle = await open(beside, "w", 0o600)
@@ -26,14 +26,21 @@ export async function writeStateFile(path: string, text: string): Promise<void> 
   }
 }
 
-/** Remove a file of the state directory; one that is not there is fine. */
+/** Remove a file of the state directory, and what writing it may have left; nothing there is fine. */
 export async function removeStateFile(path: string): Promise<void> {
-  try {
-    await unlink(path)
-    await syncDirectory(dirname(path))
-  } catch (error) {
-    if (errnoOf(error) !== "ENOENT") throw localError("write", path, error)
+  for (const each of [path, besideOf(path)]) {
+    try {
+      await unlink(each)
+      await syncDirectory(dirname(each))
+    } catch (error) {
+      if (errnoOf(error) !== "ENOENT") throw localError("write", each, error)
+    }
   }
+}
+
+// One name for all: whoever writes next replaces what a crash has left of the one before.
+function besideOf(path: string): string {
+  return `${path}.new`
 }
 
 // A new name is on the disk once its directory is; not every file system lets a directory be synced.

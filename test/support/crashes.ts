@@ -73,12 +73,14 @@ export async function hashesBelow(directory: string): Promise<Map<string, string
   return hashes
 }
 
-/** What is left in a workspace that only unfinished work explains: journals, locks, records, temporary files. */
+/** What is left in a workspace besides what its tests put there, its keys, and what services were found to do. */
 export async function leftovers(workspace: Workspace): Promise<string[]> {
   const entries = await readdir(workspace.directory, { recursive: true, withFileTypes: true })
   return entries
     .filter((entry) => entry.isFile())
     .map((entry) => `${entry.parentPath.slice(workspace.directory.length)}/${entry.name}`)
-    .filter((path) => path.startsWith("/state/") || /\.s3ep-|\.part$|\.new$|\.lock/.test(path))
-    .filter((path) => !path.endsWith("/services.json"))
+    .filter(
+      (path) =>
+        !/^\/(target|nonces\.log|config\/.*\.key|back\/(?!.*\.s3ep-).*|.*\/services\.json)$/.test(path),
+    )
 }

@@ -1,3 +1,5 @@
+import { spawnSync } from "node:child_process"
+import { randomUUID } from "node:crypto"
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -30,6 +32,16 @@ test("the file is its owner's alone, and nothing is left beside it", async () =>
   expect((await stat(join(state, "dialects.json"))).mode & 0o777).toBe(0o600)
   expect((await stat(state)).mode & 0o777).toBe(0o700)
   expect(await readdir(state)).toEqual(["dialects.json"])
+})
+
+test("what a killed process left beside it is removed, and nothing else", async () => {
+  const state = join(directory, "state")
+  await open().save("http://one", ceph)
+  const dead = `dialects.json.${spawnSync("true").pid}.${randomUUID()}`
+  const others = [`dialects.json.${process.pid}.${randomUUID()}`, "dialects.json.mine", "another.json"]
+  for (const name of [dead, ...others]) await writeFile(join(state, name), "{")
+  await open().save("http://two", ceph)
+  expect((await readdir(state)).sort()).toEqual(["dialects.json", ...others].sort())
 })
 
 test("after a month it is asked again", async () => {

@@ -51,6 +51,19 @@ describe("a lock of a dead process is taken over", () => {
     expect(await readdir(join(site.directory, "state"))).toEqual(["x.lock"])
   })
 
+  test("and what it left while taking it is removed; what a living one has is not", async () => {
+    await using site = await openSite()
+    await acquire(site, machine(1, both))
+    const dead = await readFile(lockOf(site), "utf8")
+    const alive = JSON.stringify({ ...JSON.parse(dead), pid: 3, started: "300" })
+    await writeFile(`${lockOf(site)}.0123456789abcdef`, dead)
+    await writeFile(`${lockOf(site)}.after-0123456789abcdef`, dead)
+    await writeFile(`${lockOf(site)}.fedcba9876543210`, alive)
+    await using _lock = await acquire(site, machine(2, { 2: "200", 3: "300" }))
+    const left = await readdir(join(site.directory, "state"))
+    expect(left.sort()).toEqual(["x.lock", "x.lock.fedcba9876543210"])
+  })
+
   test("but not one of another machine, which nobody here can ask", async () => {
     await using site = await openSite()
     await acquire(site, machine(1, both, { host: "there" }))
