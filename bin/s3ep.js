@@ -75,10 +75,17 @@ async function enableCompileCache() {
   enable(process.env.NODE_COMPILE_CACHE || join(cache, "s3ep", "compiled"))
 }
 
+/** Asked by every script that wants to know whether there is an s3ep, so it loads nothing. */
+async function printVersion() {
+  const { readFileSync } = await builtin("fs")
+  const manifest = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"))
+  process.stdout.write(`${manifest.version}\n`)
+}
+
 /** The built program, or the sources of a checkout that has not been built. */
 async function start() {
   const { existsSync } = await import("node:fs")
-  const built = new URL("../dist/cli/main.js", import.meta.url)
+  const built = new URL("../dist/cli/main.cjs", import.meta.url)
   const source = new URL("../src/cli/main.ts", import.meta.url)
   await enableCompileCache()
   const isBuilt = existsSync(built)
@@ -87,5 +94,9 @@ async function start() {
   await runProcess()
 }
 
-const run = isRecent(process.versions.node) ? start : handOver
-run().catch(fail)
+function choose() {
+  if (!isRecent(process.versions.node)) return handOver
+  return process.argv.length === 3 && process.argv[2] === "--version" ? printVersion : start
+}
+
+choose()().catch(fail)

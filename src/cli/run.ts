@@ -14,7 +14,12 @@ import { readVersion } from "./version.ts"
 
 const WIDEST_HELP_COLUMNS = 100
 
-/** Parse a command line, run it, and say how it ended. */
+/**
+ * Parse a command line, run it, and say how it ended.
+ *
+ * @param argv - without the names of the interpreter and the program.
+ * @returns the exit status; everything else went to the streams of `io`.
+ */
 export async function run(argv: readonly string[], io: Io): Promise<number> {
   const closed = brokenPipeSignal(io.stdout)
   brokenPipeSignal(io.stderr)

@@ -23,7 +23,7 @@ const old = oldNode()
 let checkout: string
 
 const PROGRAM = `
-export async function runProcess() {
+exports.runProcess = async () => {
   if (process.argv[2] === "wait") {
     process.on("SIGTERM", () => { process.stdout.write("got SIGTERM"); process.exit(143) })
     process.stdout.write("ready")
@@ -47,7 +47,7 @@ beforeAll(() => {
   mkdirSync(join(checkout, "bin"))
   cpSync(launcher, join(checkout, "bin/s3ep.js"))
   writeFileSync(join(checkout, "package.json"), '{"type":"module"}')
-  writePlain("dist/cli/main.js")
+  writePlain("dist/cli/main.cjs")
 })
 
 afterAll(() => {
@@ -99,6 +99,12 @@ describe("on a Node that is recent enough", () => {
     expect(stderr).toBe("")
     expect(JSON.parse(stdout)).toMatchObject({ argv: ["put", "a b", "--", "-x", "é"], stdin: "hello" })
     expect(status).toBe(7)
+  })
+
+  test("says its version without loading the program", async () => {
+    const manifest = join(checkout, "package.json")
+    writeFileSync(manifest, '{"type":"module","version":"1.2.3"}')
+    expect(await run(pinned, ["--version"])).toMatchObject({ status: 0, stdout: "1.2.3\n", stderr: "" })
   })
 
   test("keeps compiled code where only the user can write", async () => {

@@ -48,7 +48,7 @@ function s3ep(...args: string[]) {
 test("has what runs, what is read, and nothing else", () => {
   for (const path of [
     "bin/s3ep.js",
-    "dist/cli/main.js",
+    "dist/cli/main.cjs",
     "dist/index.js",
     "dist/index.d.ts",
     "LICENSE",

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { PassThrough, Readable, Writable } from "node:stream"
 import type { InputStream, Io, OutputStream, StopSignal } from "../../src/cli/io.ts"
-import { main } from "../../src/cli/main.ts"
+import { run } from "../../src/cli/run.ts"
 import { KeyMissingError } from "../../src/errors.ts"
 import type { Keychain } from "../../src/keys/keychain.ts"
 import type { ObjectStore } from "../../src/store/store.ts"
@@ -75,7 +75,7 @@ export async function runCli(argv: readonly string[], options: RunOptions): Prom
     openKeychain: async () => options.keychain ?? noKeychain(),
     ...(store ? { openStore: async () => store } : {}),
   }
-  const status = await main(argv, io)
+  const status = await run(argv, io)
   return {
     status,
     stdout: stdout.text(),
