@@ -1,4 +1,5 @@
 import { generateKeyPairSync } from "node:crypto"
+import { openSync } from "node:fs"
 import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -148,6 +149,7 @@ describe("keys come from", () => {
     ["a raw file", async () => ({ kekFile: await secretFile("raw", secretOf(50).bytes) })],
     ["a file in base64", async () => ({ kekFile: await secretFile("base64", `${kek}\n`) })],
     ["a command", async () => ({ kekCommand: `printf '%s\\n' ${kek}` })],
+    ["a file descriptor", async () => ({ kekDescriptor: openSync(await secretFile("fd", `${kek}\n`), "r") })],
   ])("%s", async (_, request) => {
     using keys = await open(await request())
     expect(keys.writers.map(({ id }) => id)).toEqual([idOf(50)])
