@@ -1,5 +1,4 @@
 import { base64, fromBase64 } from "../bytes.ts"
-import { NONCE_BYTES } from "../crypto/aead.ts"
 import { CTR_IV_BYTES } from "../crypto/ctr.ts"
 import { IntegrityError } from "../errors.ts"
 import { NONE_FINGERPRINT } from "./s3-encryption-proxy-keys.ts"
@@ -19,7 +18,7 @@ export interface ProxyMetadata {
   readonly fingerprint: string
   /** `aes` or `rsa`, as somebody wrote it down; not to be believed. */
   readonly kekAlgorithm: string | null
-  /** 16 bytes for aes-ctr, 12 for aes-gcm; null if there is none. */
+  /** 16 bytes for aes-ctr; null if there is none. Of aes-gcm a copy of the nonce, 12 bytes, which is only written. */
   readonly iv: Uint8Array | null
   /** 32 bytes; null if there is none. */
   readonly hmac: Uint8Array | null
@@ -65,12 +64,8 @@ export function readProxyMetadata(
   if (!/^[0-9a-f]{64}$/.test(fingerprint)) throw damaged(`${prefix}kek-fingerprint is not a SHA-256`)
   const wrappedDek = bytesOf(wrapped)
   if (!wrappedDek) throw damaged(`${prefix}encrypted-dek is not base64`)
-  const iv = field(
-    prefix,
-    "aes-iv",
-    value("aes-iv"),
-    cipher.cipher === "aes-ctr" ? CTR_IV_BYTES : NONCE_BYTES,
-  )
+  // An aes-gcm body brings its nonce itself.
+  const iv = cipher.cipher === "aes-gcm" ? null : field(prefix, "aes-iv", value("aes-iv"), CTR_IV_BYTES)
   if (!iv && cipher.cipher === "aes-ctr" && !cipher.old) throw damaged(`${prefix}aes-iv is missing`)
   const hmac = field(prefix, "hmac", value("hmac"), HMAC_BYTES)
   return {

@@ -22,7 +22,7 @@ const OLD_PART_BYTES = 5 * 1024 ** 2
 /**
  * Objects of S3 Encryption Proxy 3, and those of 2 that can be read.
  *
- * @see man/s3ep-format.5, "S3 Encryption Proxy"
+ * @see man/s3ep-format.5, "Formats of others"
  */
 export class S3EncryptionProxyFormat implements Format {
   readonly id = S3_ENCRYPTION_PROXY
