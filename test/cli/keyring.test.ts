@@ -353,6 +353,44 @@ describe("epochs", () => {
   })
 })
 
+describe("rotate-key", () => {
+  test("of a keyring makes a new epoch with one write; of the prefix, moves the objects after it", async () => {
+    const site = await setUp()
+    await site.succeed(["keyring", "init", PREFIX, "--yes"])
+    for (const name of ["1", "2"]) await site.succeed(["put", "a.txt", `${PREFIX}${name}`])
+    const [first] = (await shown(site)).epochs
+    const before = site.store.calls.length
+    await site.succeed(["rotate-key", `s3://vault/${RING}`, "--yes"])
+    const asked = site.store.calls.slice(before).map(({ operation, key }) => `${operation} ${key}`)
+    expect(asked.filter((call) => !call.startsWith("close"))).toEqual([`get ${RING}`, `put ${RING}`])
+    expect(site.keks("photos/1")).toEqual([first?.kek])
+    expect((await site.run(["rotate-key", PREFIX, "--prove"])).status).toBe(4)
+    await site.succeed(["rotate-key", PREFIX, "--yes"])
+    const [, second] = (await shown(site)).epochs
+    expect([site.keks("photos/1"), site.keks("photos/2")]).toEqual([[second?.kek], [second?.kek]])
+    await site.succeed(["rotate-key", PREFIX, "--prove"])
+    expect((await site.succeed(["get", `${PREFIX}2`, "-"])).stdout).toBe("hello")
+  })
+
+  test("moves what was there before the keyring to it", async () => {
+    const site = await setUp()
+    await site.succeed(["put", "a.txt", `${PREFIX}a`])
+    const made = await site.succeed(["keyring", "init", PREFIX, "--yes"])
+    expect(made.stderr).toContain(`hint: \`s3ep rotate-key ${PREFIX}\` moves it to the keyring`)
+    await site.succeed(["rotate-key", PREFIX, "--yes"])
+    expect(site.keks("photos/a")).toEqual([(await shown(site)).epochs[0]?.kek])
+  })
+
+  test("takes objects that lie deeper than any keyring", async () => {
+    const site = await setUp()
+    const deep = `s3://vault/${"x/".repeat(20)}a`
+    await site.succeed(["keyring", "init", "s3://vault", "--yes"])
+    await site.succeed(["put", "a.txt", deep])
+    await site.succeed(["rotate-key", deep, "--to", "bob", "--yes"])
+    expect((await site.succeed(["get", deep, "-"])).stdout).toBe("hello")
+  })
+})
+
 describe("what was seen before", () => {
   async function rolledBack(): Promise<CliSite> {
     const site = await setUp()

@@ -39,6 +39,12 @@ export async function settleChange(
       ? `changed the keyring of ${prefixUri(place)}: generation ${generation}`
       : `made the keyring of ${prefixUri(place)}: what is put below is encrypted to it from now on`,
   )
+  if (!before) {
+    output.notice(
+      "what is stored below it already stays encrypted to the keys it has",
+      `\`s3ep rotate-key ${prefixUri(place)}\` moves it to the keyring`,
+    )
+  }
   output.count("changed", 1)
 }
 
