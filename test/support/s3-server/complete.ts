@@ -26,7 +26,7 @@ import { refuseIf, S3Error } from "./errors.ts"
 import type { ObjectVersion, Upload, UploadedPart } from "./model.ts"
 import { findUpload } from "./multipart.ts"
 import { commitObject } from "./objects.ts"
-import { isZero, readDocument } from "./payload.ts"
+import { isHole, isZero, readDocument } from "./payload.ts"
 import {
   childrenNamed,
   malformedXml,
@@ -149,6 +149,7 @@ function checkSize(parts: UploadedPart[], { request }: Context): void {
 async function copyInto(output: FileHandle, file: string, position: number): Promise<void> {
   const input = await open(file)
   try {
+    if (isHole(input.fd)) return
     const buffer = Buffer.allocUnsafe(COPY_BYTES)
     let offset = 0
     for (;;) {

@@ -1,4 +1,7 @@
-import { rm } from "node:fs/promises"
+import { randomUUID } from "node:crypto"
+import { closeSync } from "node:fs"
+import { rm, truncate, writeFile } from "node:fs/promises"
+import path from "node:path"
 import { readAttributes } from "./attributes.ts"
 import type { Bucket } from "./bucket.ts"
 import {
@@ -12,6 +15,7 @@ import {
   bucketOf,
   type Context,
   emptyResponse,
+  type FileSlice,
   type Handlers,
   isoTime,
   keyOf,
@@ -25,7 +29,7 @@ import { findCopySource, forgetting, readSlice } from "./copy.ts"
 import { checkCustomerKey, encryptionHeaders, etagOf } from "./encryption.ts"
 import { refuseIf, S3Error } from "./errors.ts"
 import type { Upload, UploadedPart } from "./model.ts"
-import { type Payload, type Received, receive } from "./payload.ts"
+import { isHole, type Payload, type Received, receive } from "./payload.ts"
 import { integerParameter } from "./request.ts"
 
 const MAX_PART_BYTES = 5 * 1024 ** 3
@@ -178,6 +182,15 @@ async function uploadPart(context: Context): Promise<S3Response> {
   })
 }
 
+/** A hole is copied as one, without a look at its zeros. */
+async function receiveHole(slice: FileSlice, directory: string): Promise<Received> {
+  closeSync(slice.fd)
+  const file = path.join(directory, randomUUID())
+  await writeFile(file, "")
+  await truncate(file, slice.bytes)
+  return { file, bytes: slice.bytes, md5: undefined, checksums: new Map() }
+}
+
 function copyRange(header: string | undefined, totalBytes: number): { start: number; bytes: number } {
   if (header === undefined) return { start: 0, bytes: totalBytes }
   const match = /^bytes=(\d+)-(\d+)$/.exec(header)
@@ -205,11 +218,11 @@ async function uploadPartCopy(context: Context): Promise<S3Response> {
   const source = findCopySource(context)
   const range = copyRange(request.headers.get("x-amz-copy-source-range"), source.version.bytes)
   const slice = openSlice(source.bucket.bodyFile(source.version), range.start, range.bytes)
-  const received = await receive(readSlice(slice), store.incoming, {
-    extra: upload.checksumAlgorithm,
-    md5: dialect.etags === "md5",
-    holes: true,
-  })
+  const options = { extra: upload.checksumAlgorithm, md5: dialect.etags === "md5", holes: true }
+  const hole = isHole(slice.fd) && !options.md5 && options.extra === undefined
+  const received = hole
+    ? await receiveHole(slice, store.incoming)
+    : await receive(readSlice(slice), store.incoming, options)
   const { part } = await addPart(context, bucket, partNumber, received)
   const algorithm = upload.checksumAlgorithm
   return xmlResponse(

@@ -79,6 +79,7 @@ async function putObject(context: Context): Promise<S3Response> {
   const received = await receive(payload.chunks(), store.incoming, {
     claims: payload,
     md5: dialect.etags === "md5",
+    holes: true,
   })
   const { file, bytes, md5, checksums } = received
   const value = payload.algorithm === undefined ? undefined : checksums.get(payload.algorithm)

@@ -1,4 +1,5 @@
 import { createHash, type Hash, randomUUID } from "node:crypto"
+import { fstatSync, readSync } from "node:fs"
 import { open, rm } from "node:fs/promises"
 import path from "node:path"
 import {
@@ -199,6 +200,22 @@ class Digests {
     }
     return { bytes: this.bytes, md5: md5?.toString("hex"), checksums }
   }
+}
+
+const SAMPLES = 16
+
+/**
+ * Whether a file has no bytes of its own on the disk. File systems keep small ones elsewhere, and some count blocks
+ * late: so small files never count, and of the others a few places are looked at.
+ */
+export function isHole(fd: number): boolean {
+  const { blocks, size } = fstatSync(fd)
+  if (blocks > 0 || size < zeros.length) return false
+  const sample = Buffer.alloc(4096)
+  return Array.from({ length: SAMPLES }).every((_, index) => {
+    readSync(fd, sample, 0, sample.length, Math.floor((index * (size - sample.length)) / SAMPLES))
+    return isZero(sample)
+  })
 }
 
 const zeros = Buffer.alloc(1024 * 1024)
