@@ -90,9 +90,7 @@ function helpStyle(program: Command): HelpConfiguration {
 
 function firstUsage(command: Command): string {
   const [first = ""] = command.usage().split("\n")
-  return first
-    .replace(/\[options\] ?/, "")
-    .replace("[command]", command.commands.map((sub) => sub.name()).join("|"))
+  return first.replace(/\[options\] ?/, "").replace("[command]", "<command>")
 }
 
 export { readVersion } from "./version.ts"

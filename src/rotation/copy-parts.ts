@@ -9,6 +9,8 @@ import type {
 } from "../store/store.ts"
 import { forEachConcurrent } from "../transfer/concurrent.ts"
 import type { TransferContext } from "../transfer/context.ts"
+import { Creations, creationsPath } from "../transfer/creations.ts"
+import { journalId } from "../transfer/journal.ts"
 import type { RotationRequest } from "./request.ts"
 
 /** Requests; each keeps the service busy and this machine idle. */
@@ -17,30 +19,46 @@ const PARTS_AT_ONCE = 16
 /** A copy in parts that is under way, or that an earlier run left. */
 export interface PartsCopy {
   readonly uploadId: string
+  /** When the request that made it was sent, in milliseconds since 1970. */
+  readonly sentAt: number
   readonly settings: ObjectSettings
 }
 
 /**
  * Begin to copy an object that is too large for one request.
  *
- * @returns what to go on with, which belongs into a journal before anything else happens.
+ * @param note - puts it into a journal; nothing else happens before.
  */
 export async function beginParts(
-  { store, signal }: TransferContext,
+  context: TransferContext,
   { requesterPays }: RotationRequest,
   address: ObjectAddress,
   settings: ObjectSettings,
   customerKey: CustomerKey | undefined,
+  note: (copy: PartsCopy) => Promise<void>,
 ): Promise<PartsCopy> {
+  const { store, signal } = context
   const options = { signal, requesterPays }
   const { checksum } = await store.head(address, { ...options, customerKey, wholeChecksum: true })
   const wholeChecksum = checksum && { kind: checksum.kind, type: checksum.type }
-  const uploadId = await store.createUpload(address, {
-    ...options,
-    settings,
-    ...(wholeChecksum ? { wholeChecksum } : { checksum: "none" }),
-  })
-  return { uploadId, settings }
+  const creations = await creationsOf(context, address)
+  const job = { context, request: { address, requesterPays } }
+  const { uploadId, sentAt } = await creations.create(job, (onRepeat) =>
+    store.createUpload(address, {
+      ...options,
+      settings,
+      onRepeat,
+      ...(wholeChecksum ? { wholeChecksum } : { checksum: "none" }),
+    }),
+  )
+  const copy = { uploadId, sentAt, settings }
+  await note(copy)
+  await creations.answered(sentAt)
+  return copy
+}
+
+function creationsOf({ store, stateDirectory }: TransferContext, address: ObjectAddress): Promise<Creations> {
+  return Creations.open(creationsPath(stateDirectory, journalId(store.endpoint, address)))
 }
 
 /**
@@ -87,6 +105,10 @@ export async function finishParts(
       },
       { signal },
     )
+    const creations = await creationsOf(context, address)
+    // A crash may have come between the journal's line and the note that it has the answer.
+    await creations.answered(copy.sentAt)
+    await creations.abortStrays({ context, request: { address, requesterPays } }, copy)
     await complete(context, request, address, info, copy, inOrder(parts), customerKey)
   } catch (error) {
     if (error instanceof PreconditionError) await abortParts(context, request, address, copy.uploadId)

@@ -58,6 +58,7 @@ export interface BegunLine {
   readonly metadata: Readonly<Record<string, string>>
   /** The upload of a copy in parts. */
   readonly upload?: string | undefined
+  readonly sentAt?: number | undefined
 }
 
 /** Where in the targets an object is. */

@@ -83,10 +83,10 @@ function modeOf(mode: string | undefined): "GOVERNANCE" | "COMPLIANCE" {
 /** Reads what HEAD does not tell, and asks each bucket once whether there are ACLs at all. */
 export class ExtrasReader {
   readonly #context: TransferContext
-  readonly #request: RotationRequest
+  readonly #request: Pick<RotationRequest, "acls" | "requesterPays">
   readonly #acls = new Map<string, Promise<boolean>>()
 
-  constructor(context: TransferContext, request: RotationRequest) {
+  constructor(context: TransferContext, request: Pick<RotationRequest, "acls" | "requesterPays">) {
     this.#context = context
     this.#request = request
   }

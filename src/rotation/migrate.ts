@@ -7,16 +7,10 @@ import { acquireLock } from "../transfer/lock.ts"
 import { objectUri } from "../transfer/naming.ts"
 import { removeStateFile } from "../transfer/state-file.ts"
 import { Budget } from "./budget.ts"
-import {
-  cleanUp,
-  isInPlace,
-  MIGRATED_ALREADY,
-  type MigrationJob,
-  type MigrationOptions,
-  migrateObject,
-  OWN_FORMAT_ALREADY,
-  type Passage,
-} from "./migrate-object.ts"
+import { ExtrasReader } from "./kept.ts"
+import { cleanUp } from "./migrate-earlier.ts"
+import { isInPlace, type MigrationJob, type MigrationOptions, type Passage } from "./migrate-job.ts"
+import { MIGRATED_ALREADY, migrateObject, OWN_FORMAT_ALREADY } from "./migrate-object.ts"
 import { examineSource, type SourceFacts } from "./migrate-source.ts"
 import { type MigrationEntry, MigrationJournal, migrationId, migrationPaths } from "./migration-journal.ts"
 import { sweepBeside } from "./sweep-beside.ts"
@@ -85,7 +79,8 @@ export async function migrate(context: TransferContext, request: MigrateRequest)
   try {
     const besidePrefix = `${directoryOf(target.key)}${RESERVED_DIRECTORY}migrate/${journal.runId}/`
     const memory = new Budget(MEMORY_BYTES)
-    const job: MigrationJob = { context, options: request, journal, limits, besidePrefix, memory }
+    const extras = new ExtrasReader(context, request)
+    const job = { context, options: request, journal, limits, besidePrefix, extras, memory }
     const unseen = new Map(journal.unfinished())
     const result = await runAll(context, request, async (passage, signal) => {
       unseen.delete(passage.source.key)

@@ -1,14 +1,14 @@
-import { type FileHandle, open, readFile } from "node:fs/promises"
+import { readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { hex, utf8 } from "../bytes.ts"
 import { sha256 } from "../crypto/kdf.ts"
 import type { RandomSource } from "../crypto/secret.ts"
 import { UsageError } from "../errors.ts"
 import type { ObjectAddress } from "../store/store.ts"
+import { AppendFile } from "../transfer/append-file.ts"
 import { decodeLine, encodeLine } from "../transfer/journal-lines.ts"
 import { errnoOf, localError } from "../transfer/local-error.ts"
 import { objectUri } from "../transfer/naming.ts"
-import { writeStateFile } from "../transfer/state-file.ts"
 
 const VERSION = 1
 const RUN_ID_BYTES = 8
@@ -70,15 +70,9 @@ export class MigrationJournal {
   readonly path: string
   /** Names what this migration leaves in a bucket for a while, and no other one does. */
   readonly runId: string
-  readonly #file: FileHandle
+  readonly #file: AppendFile
   readonly #entries: Map<string, MigrationEntry>
-  /** The write that is under way, or was the last; one that failed lets no other follow it. */
-  #last: Promise<void> = Promise.resolve()
-  /** The one that begins when that is over, and what it will write. */
-  #next: Promise<void> | undefined
-  #waiting = ""
-
-  private constructor(path: string, file: FileHandle, { runId, entries }: Loaded) {
+  private constructor(path: string, file: AppendFile, { runId, entries }: Loaded) {
     this.path = path
     this.runId = runId
     this.#file = file
@@ -99,12 +93,8 @@ export class MigrationJournal {
     const loaded = { entries, runId: runId === "" ? hex(random(RUN_ID_BYTES)) : runId }
     const head = { v: VERSION, kind: "migration", runId: loaded.runId, ...identity }
     const lines = [...entries].map(([key, entry]) => encodeLine({ key, ...entry }))
-    await writeStateFile(path, [encodeLine(head), ...lines].join(""))
-    try {
-      return new MigrationJournal(path, await open(path, "a"), loaded)
-    } catch (error) {
-      throw localError("write", path, error)
-    }
+    const file = await AppendFile.create(path, [encodeLine(head), ...lines].join(""))
+    return new MigrationJournal(path, file, loaded)
   }
 
   /** What an earlier run of the same migration knew, without holding on to it. */
@@ -134,37 +124,20 @@ export class MigrationJournal {
   /** Note what became of an object; on the disk when this returns. */
   async note(key: string, entry: MigrationEntry): Promise<void> {
     this.#entries.set(key, entry)
-    await this.#append({ key, ...entry })
+    await this.#file.append(encodeLine({ key, ...entry }), true)
   }
 
   /** Forget what was begun with an object: nothing of it is left. */
   async forget(key: string): Promise<void> {
     const done = this.done(key)
     if (done) await this.note(key, done)
-    else if (this.#entries.delete(key)) await this.#append({ key, state: "forgotten" })
+    else if (this.#entries.delete(key)) {
+      await this.#file.append(encodeLine({ key, state: "forgotten" }), true)
+    }
   }
 
-  async close(): Promise<void> {
-    await this.#last.catch(() => undefined) // whoever waited for it was told
-    await this.#file.close()
-  }
-
-  // Lines asked for while others are being written go together, with one sync.
-  #append(line: object): Promise<void> {
-    this.#waiting += encodeLine(line)
-    this.#next ??= this.#last.then(async () => {
-      const lines = this.#waiting
-      this.#waiting = ""
-      this.#next = undefined
-      try {
-        await this.#file.appendFile(lines)
-        await this.#file.datasync()
-      } catch (error) {
-        throw localError("write", this.path, error)
-      }
-    })
-    this.#last = this.#next
-    return this.#next
+  close(): Promise<void> {
+    return this.#file.close()
   }
 }
 

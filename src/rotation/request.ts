@@ -25,6 +25,8 @@ export interface RotationRequest {
   readonly concurrency?: number | undefined
   /** Larger objects are copied in parts; the service's limit if not given. */
   readonly maxCopyBytes?: number | undefined
+  /** Objects between two notes of how far it came: what a crash makes the next run look at again. */
+  readonly noteEvery?: number | undefined
   readonly requesterPays?: boolean | undefined
   readonly customerKey?: CustomerKey | undefined
 }

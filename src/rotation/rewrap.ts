@@ -37,8 +37,10 @@ export async function rewrap(mover: Mover, object: Movable, limits: StoreLimits)
   }
   if (object.how === "copy-in-parts") {
     // Tags of an upload are its own: nothing takes them from what it is copied from.
-    const copy = await beginParts(context, request, address, { ...settings, tags: extras.tags }, customerKey)
-    await journal.begin({ ...line, upload: copy.uploadId })
+    const kept = { ...settings, tags: extras.tags }
+    const copy = await beginParts(context, request, address, kept, customerKey, ({ uploadId, sentAt }) =>
+      journal.begin({ ...line, upload: uploadId, sentAt }),
+    )
     await finishParts(context, request, address, info, copy, limits, customerKey)
   } else {
     const steps = extras.tags || extras.acl || settings.retention || settings.legalHold
@@ -123,7 +125,7 @@ async function takeUpParts(
   const customerKey = info.customerEncrypted ? request.customerKey : undefined
   const settings = settingsOf(info, line.metadata, line, { customerKey, nowMs: context.clock.now() })
   try {
-    const copy = { uploadId, settings: { ...settings, tags: line.tags } }
+    const copy = { uploadId, sentAt: line.sentAt ?? 0, settings: { ...settings, tags: line.tags } }
     await finishParts(context, request, address, info, copy, limits, customerKey)
     return await lookForLeft(mover, line)
   } catch (error) {

@@ -24,7 +24,6 @@ import { type Found, Watermark, walk } from "./walk.ts"
 
 /** How often an object that changes under our hands is looked at again before it is left. */
 const MAX_ATTEMPTS = 5
-/** Objects between two notes of how far it came: what a crash makes the next run look at again. */
 const NOTE_EVERY = 256
 /** Objects at once where their bodies pass through this machine. */
 const REENCRYPT_AT_ONCE = 2
@@ -99,7 +98,7 @@ async function moveAll(
   const memory = new PartMemory(BUFFER_BUDGET_BYTES)
   const watermark = new Watermark()
   // A new body is not made twice if that can be helped.
-  const noteEvery = request.reencrypt ? 1 : NOTE_EVERY
+  const noteEvery = request.noteEvery ?? (request.reencrypt ? 1 : NOTE_EVERY)
   let sinceNote = 0
   const inOrder = async function* () {
     for await (const found of walk(context, request, after)) yield { found, done: watermark.begin(found) }

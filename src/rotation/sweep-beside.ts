@@ -1,6 +1,6 @@
 import { NotFoundError, S3epError } from "../errors.ts"
 import { objectUri } from "../transfer/naming.ts"
-import type { MigrationJob } from "./migrate-object.ts"
+import type { MigrationJob } from "./migrate-job.ts"
 
 /**
  * Remove what requests whose answers were lost, or a run that was killed, have left where objects lie before they are

@@ -1,15 +1,22 @@
 import { readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { S3epError, UnavailableError } from "../errors.ts"
+import type { ObjectAddress } from "../store/store.ts"
 import { abortStrays, mayHaveActed, type OwnUpload } from "../store/strays.ts"
+import type { TransferContext } from "./context.ts"
 import { uploadsDirectory } from "./journal.ts"
 import { decodeLine, encodeLine } from "./journal-lines.ts"
 import { errnoOf, localError } from "./local-error.ts"
 import { removeStateFile, writeStateFile } from "./state-file.ts"
-import { callOptions, type UploadJob } from "./upload-request.ts"
 
 export function creationsPath(stateDirectory: string, id: string): string {
   return join(uploadsDirectory(stateDirectory), `${id}.creating`)
+}
+
+/** What is uploaded, and what with. */
+export interface CreationJob {
+  readonly context: TransferContext
+  readonly request: { readonly address: ObjectAddress; readonly requesterPays?: boolean | undefined }
 }
 
 /**
@@ -47,7 +54,7 @@ export class Creations {
    * @throws as `ObjectStore.createUpload`.
    */
   async create(
-    job: UploadJob,
+    job: Pick<CreationJob, "context">,
     send: (onRepeat: (failure: UnavailableError) => Promise<void>) => Promise<string>,
   ): Promise<OwnUpload> {
     const { clock, signal } = job.context
@@ -81,11 +88,14 @@ export class Creations {
    * Whatever it fails with is no reason to fail the upload: if the service cannot be reached, the next upload of
    * this object looks again.
    */
-  async abortStrays(job: UploadJob, own: OwnUpload): Promise<void> {
+  async abortStrays(job: CreationJob, own: OwnUpload): Promise<void> {
     if (this.#sent.length === 0) return
     const { context, request } = job
     try {
-      await abortStrays(context.store, request.address, own, this.#sent, callOptions(context, request))
+      await abortStrays(context.store, request.address, own, this.#sent, {
+        signal: context.signal,
+        requesterPays: request.requesterPays,
+      })
     } catch (error) {
       context.signal.throwIfAborted()
       if (error instanceof UnavailableError) return

@@ -1,6 +1,6 @@
 import type { Finding } from "../../compat/format.ts"
 import type { MigrationItem } from "../../rotation/migrate.ts"
-import { isInPlace } from "../../rotation/migrate-object.ts"
+import { isInPlace } from "../../rotation/migrate-job.ts"
 import type { ObjectAddress } from "../../store/store.ts"
 import { objectUri } from "../../transfer/naming.ts"
 import type { Session } from "../session.ts"

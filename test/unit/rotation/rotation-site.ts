@@ -34,22 +34,33 @@ export interface RotationSite<S extends ObjectStore> {
   rotate(over?: Partial<RotationRequest>, context?: Partial<TransferContext>): Promise<Outcome[]>
 }
 
-export function newKek(name: string): Kek {
-  return aesKek(new SecretBytes(systemRandom(32)), name)
+/** @param bytes - 32 of them, copied; random ones if not given. */
+export function newKek(name: string, bytes: Uint8Array = systemRandom(32)): Kek {
+  return aesKek(new SecretBytes(Uint8Array.from(bytes)), name)
 }
 
-export async function memorySite(options: MemoryStoreOptions = {}): Promise<RotationSite<MemoryStore>> {
-  return openRotationSite(new MemoryStore({ now: () => new Date(NOW), ...options }), "vault")
+/** How what is put is cut. */
+export interface Cut {
+  readonly chunkBytes: number
+  readonly partBytes: number
+}
+
+export async function memorySite({
+  cut,
+  ...options
+}: MemoryStoreOptions & { cut?: Cut } = {}): Promise<RotationSite<MemoryStore>> {
+  return openRotationSite(new MemoryStore({ now: () => new Date(NOW), ...options }), "vault", "", cut)
 }
 
 export async function openRotationSite<S extends ObjectStore>(
   store: S,
   bucket: string,
   prefix = "",
+  cut: Partial<Cut> = {},
+  [old, fresh]: readonly [Kek, Kek] = [newKek("old"), newKek("fresh")],
 ): Promise<RotationSite<S>> {
   const directory = await mkdtemp(join(tmpdir(), "s3ep-rotation-"))
   onTestFinished(() => rm(directory, { recursive: true, force: true }))
-  const [old, fresh] = [newKek("old"), newKek("fresh")]
   const events: ProgressEvent[] = []
   const keysOf = (readers: readonly Kek[], writers: readonly Kek[]) => ({
     readers,
@@ -86,6 +97,7 @@ export async function openRotationSite<S extends ObjectStore>(
         source: once(Buffer.from(body)),
         settings: { metadata: {}, ...settings },
         name: "original.txt",
+        ...cut,
       })
     },
     async read(key, keks, versionId) {
