@@ -53,7 +53,7 @@ export function toUserMetadata(
       {
         hint:
           envelopeBytes > limits.maxMetadataBytes
-            ? "wrap to fewer KEKs (`--kek`), or to a keyring: `s3ep keyring init`"
+            ? `wrap to ${length > 1 ? "fewer KEKs (`--kek`), or to " : ""}a keyring, which has room: \`s3ep keyring init\``
             : "give less metadata of your own, or wrap to a keyring instead of to many KEKs: `s3ep keyring init`",
       },
     )

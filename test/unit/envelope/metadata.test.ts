@@ -82,7 +82,7 @@ describe("refused before anything is uploaded", () => {
     expect(() => toUserMetadata(envelopeOf(7), aws)).toThrow(
       expect.objectContaining({
         message: expect.stringContaining("with 7 recipients, 0 of your own"),
-        hint: "wrap to fewer KEKs (`--kek`), or to a keyring: `s3ep keyring init`",
+        hint: "wrap to fewer KEKs (`--kek`), or to a keyring, which has room: `s3ep keyring init`",
       }),
     )
   })
