@@ -1,4 +1,4 @@
-import { DeniedError, IntegrityError, KeyMissingError } from "../errors.ts"
+import { DeniedError, IntegrityError, KeyMissingError, NotFoundError } from "../errors.ts"
 import type { Kek, KeySet, Recipient } from "../keys/kek.ts"
 import type { ObjectAddress } from "../store/store.ts"
 import { trusted } from "./admin.ts"
@@ -125,6 +125,8 @@ export class Keyrings implements Disposable {
       if (seen) throw goneKeyring(place, seen)
       return stored
     } catch (error) {
+      // Whoever writes there is told so by that.
+      if (error instanceof NotFoundError && error.what === "bucket") return null
       if (!(error instanceof DeniedError)) throw error
       if (!(await this.#seen.get(place))) return { denied: error }
       throw new DeniedError(`cannot read the keyring ${keyringUri(place)}: ${error.message}`, {

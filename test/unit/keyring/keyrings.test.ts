@@ -35,6 +35,11 @@ describe("writing", () => {
     expect(await writers(context)).toBeNull()
   })
 
+  test("into a bucket that is not there is left to fail by itself", async () => {
+    const { context } = await openMachine(memoryStore(), [alice])
+    expect(await writers(context, {}, { bucket: "none", key: "a/b" })).toBeNull()
+  })
+
   test("asks each place once in a run, present or not", async () => {
     const store = memoryStore()
     const { context } = await openMachine(store, [alice])
