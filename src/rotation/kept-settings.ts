@@ -1,8 +1,14 @@
 import { UnsupportedError } from "../errors.ts"
-import type { ObjectInfo, ObjectSettings } from "../store/store.ts"
+import type { CustomerKey, ObjectInfo, ObjectSettings } from "../store/store.ts"
 import type { TransferContext } from "../transfer/context.ts"
 import type { ReadRequest } from "../transfer/fetch.ts"
-import { type ExtrasReader, settingsOf } from "./kept.ts"
+import { type Extras, type ExtrasReader, settingsOf } from "./kept.ts"
+
+/** What is sent with the object, and what has to be looked after, since not every service takes it that way. */
+export interface KeptSettings {
+  readonly settings: ObjectSettings
+  readonly extras: Extras
+}
 
 /**
  * All that an object has beside its bytes, for the one that is written of it. What belongs to its bucket (ACL, the
@@ -19,17 +25,21 @@ export async function keptSettings(
   info: ObjectInfo,
   metadata: Readonly<Record<string, string>>,
   { sameBucket }: { readonly sameBucket: boolean },
-): Promise<ObjectSettings> {
+): Promise<KeptSettings> {
   const { address, customerKey } = request
   const options = { customerKey, nowMs: context.clock.now() }
   const tags = await tagsOf(context, request, info)
   if (!sameBucket) {
     const { grants, encryption, retention, legalHold, ...kept } = settingsOf(info, metadata, {}, options)
-    return { ...kept, tags, ...(customerKey && { encryption: { kind: "sse-c", key: customerKey } }) }
+    return { settings: { ...kept, tags, ...underCustomerKey(customerKey) }, extras: { tags } }
   }
   const { acl } = await extras.read(address, { ...info, tagCount: 0 })
   const kept = settingsOf(info, metadata, { acl }, options)
-  return { ...kept, tags, ...(customerKey && { encryption: { kind: "sse-c", key: customerKey } }) }
+  return { settings: { ...kept, tags, ...underCustomerKey(customerKey) }, extras: { tags, acl } }
+}
+
+function underCustomerKey(key: CustomerKey | undefined): Pick<ObjectSettings, "encryption"> {
+  return key ? { encryption: { kind: "sse-c", key } } : {}
 }
 
 // A service tells how many there are, if at all, to those who may ask for them.

@@ -126,9 +126,9 @@ export class ExtrasReader {
 /** Sees to it that what was written has the tags and the ACL of what it replaced: not every service carries them over. */
 export async function restoreExtras(
   { store, signal }: TransferContext,
-  request: RotationRequest,
+  request: Pick<RotationRequest, "requesterPays">,
   address: ObjectAddress,
-  written: ObjectInfo,
+  written: Pick<ObjectInfo, "versionId">,
   { tags, acl }: Extras,
 ): Promise<void> {
   const { versionId } = written

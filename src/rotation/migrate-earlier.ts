@@ -2,6 +2,7 @@ import { NotFoundError, PreconditionError } from "../errors.ts"
 import type { Conditions, ObjectAddress, ObjectInfo } from "../store/store.ts"
 import { objectUri } from "../transfer/naming.ts"
 import { removeBeside } from "./beside.ts"
+import { restoreExtras } from "./kept.ts"
 import { headIfAny, isInPlace, type MigrationJob, type Passage } from "./migrate-job.ts"
 
 // What earlier runs of a migration got done, and left behind.
@@ -32,6 +33,7 @@ export async function takeUp(job: MigrationJob, passage: Passage): Promise<Waiti
     await abortCopy(job, target, entry)
     return { etag: entry.etag, address, info }
   }
+  await restoreExtras(context, options, target, there, entry.extras ?? {})
   await settle(job, passage, entry.etag, there.etag)
   await removeBeside(context, address, options, info.versionId)
   return null

@@ -6,6 +6,7 @@ import type { ReadRequest } from "../transfer/fetch.ts"
 import { objectUri } from "../transfer/naming.ts"
 import { DEFAULT_PART_BYTES } from "../transfer/plan.ts"
 import { type Beside, removeBeside, writeBeside } from "./beside.ts"
+import { type Extras, restoreExtras } from "./kept.ts"
 import { keptSettings } from "./kept-settings.ts"
 import { cleanUp, conditionsFor, settle, takeUp } from "./migrate-earlier.ts"
 import {
@@ -80,16 +81,18 @@ async function migrateOnce(
   try {
     const sameBucket = source.bucket === passage.target.bucket
     const kept = await keptSettings(context, job.extras, request, info, opened.metadata, { sameBucket })
-    const settings = { ...kept, storageClass: options.storageClass ?? kept.storageClass }
+    const storageClass = options.storageClass ?? kept.settings.storageClass
+    const settings = { ...kept.settings, storageClass }
     if (earlier?.etag === info.etag && opened.plaintextBytes !== null) {
       const { metadata, etag, versionId, bytes: storedBytes } = earlier.info
       const beside = { ...earlier, etag, versionId, storedBytes, bytes: opened.plaintextBytes }
-      return await place(job, passage, opened, { ...beside, settings: { ...settings, metadata } }, conditions)
+      const whole = { ...beside, settings: { ...settings, metadata } }
+      return await place(job, passage, opened, whole, kept.extras, conditions)
     }
     await cleanUp(job, passage)
     using _ = await job.memory.take(memoryFor(opened, options))
     const beside = await opened.consume((plaintext) => write(job, passage, opened, settings, plaintext))
-    return await place(job, passage, opened, beside, conditions)
+    return await place(job, passage, opened, beside, kept.extras, conditions)
   } catch (error) {
     // What was lost on the way may be there all the same: the next run looks.
     const unknown = context.signal.aborted || error instanceof UnavailableError
@@ -136,6 +139,7 @@ async function place(
   passage: Passage,
   opened: MigrationSource,
   beside: Beside,
+  extras: Extras,
   conditions: Conditions,
 ): Promise<Migrated> {
   const { context, journal, options } = job
@@ -143,7 +147,8 @@ async function place(
   const { etag } = opened.info
   const { etag: besideEtag, settings, bytes, storedBytes } = beside
   const previous = journal.done(key)
-  const checked = { state: "checked" as const, etag, beside: beside.address.key, besideEtag, previous }
+  const known = { etag, beside: beside.address.key, besideEtag, extras, previous }
+  const checked = { ...known, state: "checked" as const }
   const earlier = journal.get(key)
   const stored = await putInPlace(
     context,
@@ -160,6 +165,7 @@ async function place(
     },
     job.limits,
   )
+  await restoreExtras(context, options, passage.target, stored, extras)
   await settle(job, passage, etag, stored.etag)
   // What cannot be removed now is swept up at the end of the run, or of the next one.
   await removeBeside(context, beside.address, options, beside.versionId).catch((error: unknown) => {

@@ -9,6 +9,7 @@ import { AppendFile } from "../transfer/append-file.ts"
 import { decodeLine, encodeLine } from "../transfer/journal-lines.ts"
 import { errnoOf, localError } from "../transfer/local-error.ts"
 import { objectUri } from "../transfer/naming.ts"
+import type { Extras } from "./kept.ts"
 
 const VERSION = 1
 const RUN_ID_BYTES = 8
@@ -40,6 +41,8 @@ export type MigrationEntry =
       readonly besideEtag: string
       readonly creating?: readonly number[] | undefined
       readonly uploadId?: string | undefined
+      /** What its place may lack when it was put there, and is given then. */
+      readonly extras?: Extras | undefined
       readonly previous?: DoneEntry | undefined
     }
   | DoneEntry

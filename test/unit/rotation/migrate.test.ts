@@ -4,6 +4,7 @@ import {
   KeyMissingError,
   NotFoundError,
   PreconditionError,
+  UnavailableError,
   UsageError,
 } from "../../../src/errors.ts"
 import type { ObjectAddress, ObjectStore } from "../../../src/store/store.ts"
@@ -264,6 +265,34 @@ test("an object that does not read back as it was written does not replace anyth
   expect(store.bytes("in/a.bin")).toEqual(before)
   expect(await site.keys()).toEqual(["in/a.bin"])
 })
+
+test.each(["never dies", "dies before it looks after them"])(
+  "tags survive a service that forgets them with an upload, and a run that %s",
+  async (how) => {
+    await using site = await openMigrateSite()
+    const tags = { project: "x" }
+    await site.put("in/a.bin", content, { tags })
+    const { store } = site.site
+    const forgetful: ObjectStore = new Proxy(store, {
+      get(target, name) {
+        if (name === "createUpload") {
+          return (...[address, options]: Parameters<ObjectStore["createUpload"]>) =>
+            target.createUpload(address, { ...options, settings: { ...options.settings, tags: undefined } })
+        }
+        const member: unknown = Reflect.get(target, name)
+        if (name === "putTags" && how !== "never dies") return () => Promise.reject(lost())
+        return typeof member === "function" ? member.bind(target) : member
+      },
+    })
+    const lost = () =>
+      new UnavailableError("the connection was reset (by the test)", { transient: "network" })
+    await site.run({}, forgetful)
+    if (how !== "never dies") expect(store.settings("in/a.bin").tags).toBeUndefined()
+    await site.run()
+    expect(store.settings("in/a.bin").tags).toEqual(tags)
+    expect(await site.keys()).toEqual(["in/a.bin"])
+  },
+)
 
 test("a dry run looks at everything, writes nothing, and says what would fail", async () => {
   await using site = await openMigrateSite()
