@@ -16,7 +16,7 @@ import {
 } from "./keyring.ts"
 import { keyringContext, keyringId, sealKeyring } from "./mac.ts"
 import type { OpenKeyring } from "./open.ts"
-import type { KeyringPlace } from "./place.ts"
+import { type KeyringPlace, prefixUri } from "./place.ts"
 
 const SEED_BYTES = 16
 
@@ -251,7 +251,7 @@ export class KeyringChange implements Disposable {
     throw new KeyMissingError(
       `cannot wrap a new epoch to ${names}: a key that is not public has to be at hand`,
       {
-        hint: "give those keys too, or remove these recipients in the same step and have them added again later",
+        hint: `give those keys too; or \`s3ep keyring remove ${prefixUri(this.place)} ${missing.map(({ kek }) => kek).join(" ")} --new-epoch\`, and have them added again later`,
       },
     )
   }

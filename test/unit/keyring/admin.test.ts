@@ -67,7 +67,10 @@ test("who cannot be wrapped to, since their key is secret and elsewhere, stops a
   const { context } = await openMachine(store, [alice])
   await init(context, alice, bob)
   const before = store.bytes(KEY)
-  await expect(newEpoch(context, PLACE)).rejects.toThrow(/bob/)
+  await expect(newEpoch(context, PLACE)).rejects.toMatchObject({
+    message: expect.stringContaining(`bob (${bob.id})`),
+    hint: expect.stringContaining(`s3ep keyring remove s3://vault/photos/ ${bob.id} --new-epoch`),
+  })
   expect(store.bytes(KEY)).toEqual(before)
 })
 
