@@ -1,11 +1,10 @@
-import { NotFoundError, PartialError, type S3epError } from "../../errors.ts"
+import { IntegrityError, NotFoundError, PartialError, type S3epError } from "../../errors.ts"
 import { targetUri } from "../../rotation/journal.ts"
 import { planRotation } from "../../rotation/plan.ts"
 import { PRICE_BASIS, type RotationPlan } from "../../rotation/prices.ts"
 import type { Outcome } from "../../rotation/request.ts"
 import { type Merged, ShardResults } from "../../rotation/results.ts"
 import { rotate } from "../../rotation/rotate.ts"
-import { NotEncryptedError } from "../../transfer/look.ts"
 import { objectUri } from "../../transfer/naming.ts"
 import { Batch } from "../batch.ts"
 import { counted, formatBytes } from "../text.ts"
@@ -28,13 +27,15 @@ export async function runAction(job: RotateJob): Promise<void> {
     output.count(name, amount)
   }
   let found = 0
+  let alone: S3epError | undefined
   const { resumed } = await rotate(context, request, (outcome) => {
     found += 1
-    const mistaken = mistake(job, outcome)
-    if (mistaken) return batch.failed(objectUri(outcome.address), mistaken)
-    if (outcome.kind === "failed") {
+    const error = outcome.kind === "failed" ? outcome.error : mistake(job, outcome)
+    if (error) {
+      alone = isAlone(job) ? error : undefined
+      if (alone) return
       counts["failed"] = (counts["failed"] ?? 0) + 1
-      return batch.failed(objectUri(outcome.address), outcome.error)
+      return batch.failed(objectUri(outcome.address), error)
     }
     batch.succeeded()
     count(outcome.kind)
@@ -45,12 +46,19 @@ export async function runAction(job: RotateJob): Promise<void> {
       output.report({ type: "kept", uri: objectUri(outcome.address), why: outcome.kind }, () => "")
     }
   })
+  if (alone) throw alone
   if (found === 0 && !resumed && !shard) throw nothingThere(job)
   const ended = new Date(context.clock.now()).toISOString()
   if (shard) await results?.write(shard, { state: "finished", started, ended, counts })
   output.notice(describeRun(counts, resumed))
   if ((counts["moved"] ?? 0) > 0) tellLimits(job)
   batch.finish(INTEGRITY_STATUS)
+}
+
+/** One object that was named simply fails with what it fails with. */
+function isAlone({ request }: RotateJob): boolean {
+  const [only, ...others] = request.targets
+  return only?.kind === "object" && others.length === 0
 }
 
 /** What concerns nobody in a tree, but is an error for an object that was named. */
@@ -65,7 +73,9 @@ export function mistake(
       target.address.key === address.key,
   )
   if (!named) return null
-  if (kind === "foreign") return new NotEncryptedError(address)
+  if (kind === "foreign") {
+    return new IntegrityError(`${objectUri(address)} has no envelope of s3ep that could be rewrapped`)
+  }
   if (kind !== "gone") return null
   return new NotFoundError(`${objectUri(address)} is not there`, { what: "object" })
 }
