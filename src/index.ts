@@ -6,6 +6,10 @@
  * looked at if it has `Keyrings`, and not otherwise.
  */
 
+export type { Finding as FormatFinding, Verdict } from "./compat/format.ts"
+export { proxyAesKey, proxyRsaKey } from "./compat/s3-encryption-proxy-providers.ts"
+export type { ProxyKey } from "./compat/s3-encryption-proxy-writer.ts"
+export type { RawKey } from "./crypto/raw-key.ts"
 export { type RandomSource, SecretBytes } from "./crypto/secret.ts"
 export type { PrivateMetadata } from "./envelope/private-metadata.ts"
 export {
@@ -70,7 +74,13 @@ export { type RotationResult, rotate } from "./rotation/rotate.ts"
 export { type RetryDependencies, type RetryEvent, type RetryPolicy, withRetry } from "./store/retry.ts"
 export { createS3Store, type S3StoreOptions } from "./store/s3.ts"
 export type * from "./store/store.ts"
-export type { Clock, ObjectKeyrings, ProgressEvent, TransferContext } from "./transfer/context.ts"
+export type {
+  Clock,
+  ObjectKeyrings,
+  ProgressEvent,
+  ReadingOptions,
+  TransferContext,
+} from "./transfer/context.ts"
 export { type DownloadRequest, type DownloadResult, downloadFile } from "./transfer/download.ts"
 export { downloadStream, type StreamRequest as DownloadStreamRequest } from "./transfer/download-stream.ts"
 export {
@@ -79,19 +89,29 @@ export {
   type DownloadTreeResult,
   downloadTree,
 } from "./transfer/download-tree.ts"
-export { type Inspection, inspectObject } from "./transfer/inspect.ts"
+export {
+  type ForeignOutline,
+  type Inspection,
+  inspectObject,
+  type NativeOutline,
+  NotEncryptedError,
+  type ObjectFormat,
+} from "./transfer/inspect.ts"
 export { type Listed, type ListRequest, listObjects } from "./transfer/list.ts"
 export {
+  type DecryptOptions,
   decryptFile,
   decryptStream,
   type EncryptOptions,
   encryptFile,
   encryptStream,
+  type FormerObject,
   type LocalContext,
   type LocalRequest,
   type LocalResult,
 } from "./transfer/local.ts"
 export { uploadFile } from "./transfer/upload.ts"
+export { uploadForProxy, uploadStreamForProxy } from "./transfer/upload-proxy.ts"
 export type { UploadOptions, UploadRequest, UploadResult } from "./transfer/upload-request.ts"
 export { type StreamRequest as UploadStreamRequest, uploadStream } from "./transfer/upload-stream.ts"
 export {

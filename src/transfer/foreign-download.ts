@@ -1,7 +1,8 @@
+import type { Finding } from "../compat/format.ts"
 import type { ByteRange } from "../store/store.ts"
 import type { TransferContext } from "./context.ts"
 import type { StoredRange } from "./fetch.ts"
-import { admit, type ForeignSource, provisionally, released } from "./foreign.ts"
+import { admit, type ForeignSource, provisionally, released, tell } from "./foreign.ts"
 import type { ForeignObject } from "./inspect.ts"
 import { objectUri } from "./naming.ts"
 import { inOrder } from "./ordered.ts"
@@ -12,6 +13,11 @@ import { writePieces } from "./write-pieces.ts"
 const WINDOW_BYTES = 8 * 1024 ** 2
 /** Of eight windows that wait for their turn, each of 8 MiB. */
 const READ_AHEAD_WINDOWS = 8
+
+const STARTS_OVER: Finding = {
+  code: "starts-over",
+  message: "a download that is interrupted starts over: the format proves nothing before its end",
+}
 
 interface Item {
   /** Its name in progress events. */
@@ -34,6 +40,7 @@ export async function downloadForeign(
   const { target, item } = options
   const source = sourceOf(context, object, options)
   admit(context, source)
+  if (object.info.bytes > WINDOW_BYTES) tell(context, source, STARTS_OVER)
   started(context, item, object.plaintextBytes)
   const path = temporaryPath(target, context.random)
   await using _ = await recordTemporary(context, path)

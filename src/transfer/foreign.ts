@@ -181,7 +181,7 @@ function tellUnframed({ onProgress }: Context, { subject }: ForeignSource): void
 }
 
 /** Say something about a format, once in a run. */
-function tell(
+export function tell(
   { reading, onProgress }: Context,
   { subject, reader }: Pick<ForeignSource, "subject" | "reader">,
   { code, message, hint }: Finding,

@@ -35,3 +35,27 @@ test("another program stores a file, verifies it and gets it back with what the 
     s3ep.NotFoundError,
   )
 })
+
+test("another program writes for S3 Encryption Proxy, and reads what that wrote", async () => {
+  const directory = await mkdtemp(join(tmpdir(), "s3ep-library-"))
+  onTestFinished(() => rm(directory, { recursive: true }))
+  const key = s3ep.proxyAesKey("this is a 32 byte literal key!!!", "current")
+  const context: s3ep.TransferContext = {
+    store: new MemoryStore(),
+    keys: { readers: [], writers: [], [Symbol.dispose]: () => undefined },
+    reading: { rawKeys: [key] },
+    random: s3ep.systemRandom,
+    clock: { now: Date.now, delay: async () => undefined },
+    stateDirectory: join(directory, "state"),
+    onProgress: () => undefined,
+    signal: new AbortController().signal,
+  }
+  const address = { bucket: "vault", key: "report" }
+  await writeFile(join(directory, "report"), "quarterly")
+  const request = { path: join(directory, "report"), address, settings: { metadata: {} } }
+  await s3ep.uploadForProxy(context, request, { key, prefix: "s3ep-" })
+  const { format } = await s3ep.inspectObject(context, address)
+  expect(format).toMatchObject({ id: "s3-encryption-proxy", verdict: "weak" })
+  const { target } = await s3ep.downloadFile(context, { address, target: join(directory, "back") })
+  expect(await readFile(target, "utf8")).toBe("quarterly")
+})

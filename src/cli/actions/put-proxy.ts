@@ -33,6 +33,8 @@ export async function proxyUploads(session: Session, { format }: PutOptions): Pr
       throw new UsageError(`${option} means nothing to the format of S3 Encryption Proxy`)
     }
   }
+  session.interruptionHint =
+    "run the same command again: the format cannot be gone on with, so what is unfinished starts over"
   const writer = proxy.writer()
   const { uploadForProxy, uploadStreamForProxy } = await import("../../transfer/upload-proxy.ts")
   session.output.notice(

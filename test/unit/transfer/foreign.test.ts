@@ -101,6 +101,15 @@ describe.each(kinds)("%s", (kind) => {
   })
 })
 
+test("that a large one would start over is said", async () => {
+  const site = await makeForeignSite({ sliceBytes: MIB })
+  for (const bytes of [MIB, 9 * MIB]) {
+    await put(site, new Uint8Array(bytes), "aes-ctr with HMAC")
+    await downloadFile(site.reading([KEY]), { address, target: site.target })
+    expect(site.notices().some((notice) => notice.includes("starts over"))).toBe(bytes > 8 * MIB)
+  }
+})
+
 describe("what is not proven", () => {
   test("leaves no file behind", async () => {
     const site = await makeForeignSite()
@@ -139,7 +148,7 @@ describe("what is not proven", () => {
 
 test("large objects are fetched in several requests at once", async () => {
   const site = await makeForeignSite({ sliceBytes: MIB })
-  await put(site, plaintextOf(20 * MIB), "aes-ctr with HMAC")
+  await put(site, new Uint8Array(20 * MIB), "aes-ctr with HMAC")
   site.store.calls.length = 0
   await verifyObject(site.reading([KEY]), { address })
   const ranges = site.store.calls.map((call) => ("range" in call ? call.range : undefined))
