@@ -1,5 +1,4 @@
 import { type Geometry, isGeometry, SALT_BYTES, SEAL_BYTES } from "../agcm/layout.ts"
-import { fromHex } from "../bytes.ts"
 import type { Envelope } from "../envelope/envelope.ts"
 import type { Checksum, ChecksumChoice, Conditions } from "../store/store.ts"
 import type { SourceIdentity } from "./source.ts"
@@ -119,7 +118,7 @@ function isU32(value: unknown): boolean {
 }
 
 function isHex(value: unknown, bytes: number): boolean {
-  return typeof value === "string" && fromHex(value)?.length === bytes
+  return typeof value === "string" && value.length === 2 * bytes && /^[0-9a-f]*$/i.test(value)
 }
 
 function isText(value: unknown): value is string {

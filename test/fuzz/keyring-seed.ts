@@ -1,0 +1,3 @@
+/** A keyring as it is stored. */
+export const keyringJson =
+  '{"v":1,"id":"754897f0a2038d1527606d7e36f1d77a","generation":1,"updated":"2026-03-01T12:00:00.000Z","recipients":[{"kek":"aes:120bf3e083fa118cbd5ed3ade1811a0a","name":"default"}],"epochs":[{"kek":"aes:fa7b5da7c1b451f40d7eed9e304c9fea","state":"active","created":"2026-03-01T12:00:00.000Z","wraps":[{"kek":"aes:120bf3e083fa118cbd5ed3ade1811a0a","alg":"HKDF-A256GCM","ct":"jE8DdyDFizbuVe1d5uxHyAGRRVpd4MET13Z-8LXyEsPIwUgGneSGXCFJBj2aJKzHz-qTiHV4TKjJiIGNOLQGqLfVVk7Wd1_H8SrJ5hX5JXs"}]}],"mac":"Dv7--bzUAnLGnUKjgf34QJQmw9sqFWIBq2W6Ni-ddhY"}'
