@@ -10,7 +10,7 @@ import { measureSizes, measureSparse } from "./hollow/suite.ts"
 import { clientFor, createBucket, removeBucket } from "./objects.ts"
 import { machine, type Options, parseOptions } from "./options.ts"
 import type { Place, Work } from "./peer.ts"
-import { findPeers } from "./peers/index.ts"
+import { findPeers, isAsked } from "./peers/index.ts"
 import { fullReport, summary, updateSection } from "./report.ts"
 import { Recorder, type Results } from "./results.ts"
 import { type Leg, runRounds } from "./rounds.ts"
@@ -71,7 +71,11 @@ async function measureAll(
     await mkdir(https.directory)
     const legs: Leg[] = [
       { transport: "http" as const, place, peers },
-      { transport: "https" as const, place: https, peers },
+      {
+        transport: "https" as const,
+        place: https,
+        peers: peers.filter((peer) => isAsked(peer, options.httpsPeers)),
+      },
     ].filter(({ transport }) => options.transports.has(transport))
     for (const leg of legs) for (const peer of peers) await peer.setUp?.(leg.place)
     const plain = legs.filter(({ transport }) => transport === "http")

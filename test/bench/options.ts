@@ -9,6 +9,8 @@ export interface Options {
   readonly only: ReadonlySet<Suite>
   /** Beginnings of the names of peers; empty for all. s3ep always takes part. */
   readonly peers: readonly string[]
+  /** As `peers`, and of those, which take part over HTTPS. */
+  readonly httpsPeers: readonly string[]
   readonly transports: ReadonlySet<string>
   readonly fileBytes: number
   readonly treeFiles: number
@@ -24,17 +26,18 @@ export interface Options {
 const GIB = 1024 ** 3
 const HELP = `npm run bench -- [options]
 
-  --runs N          interleaved runs, of which the median is taken (5)
-  --only LIST       of ${SUITES.join(", ")}
-  --peers LIST      how their names begin; s3ep is always one of them
-  --transport LIST  http, https or both
-  --size BYTES      of the file (1 GiB)
-  --files N         in the tree, 4 KiB each (10000)
-  --large BYTES     of the file compared with --size (10 GiB)
-  --sparse BYTES    of the sparse file (20 GiB)
-  --dir DIR         for the files (memory, where there is room)
-  --out DIR         for bench.json, bench.svg and bench.md (test/bench/results)
-  --update FILE     put the tables between the marks of that file, as in ARCHITECTURE.md
+  --runs N            interleaved runs, of which the median is taken (5)
+  --only LIST         of ${SUITES.join(", ")}
+  --peers LIST        how their names begin; s3ep is always one of them
+  --https-peers LIST  of those, the ones that are measured over HTTPS too (all)
+  --transport LIST    http, https or both
+  --size BYTES        of the file (1 GiB)
+  --files N           in the tree, 4 KiB each (10000)
+  --large BYTES       of the file compared with --size (10 GiB)
+  --sparse BYTES      of the sparse file (20 GiB)
+  --dir DIR           for the files (memory, where there is room)
+  --out DIR           for bench.json, bench.svg and bench.md (test/bench/results)
+  --update FILE       put the tables between the marks of that file, as in ARCHITECTURE.md
 `
 
 /** @throws {Error} if an option is unknown or has no such value. */
@@ -45,6 +48,7 @@ export function parseOptions(args: readonly string[]): Options {
       runs: { type: "string", default: "5" },
       only: { type: "string", default: SUITES.join(",") },
       peers: { type: "string", default: "" },
+      "https-peers": { type: "string", default: "" },
       transport: { type: "string", default: "http,https" },
       size: { type: "string", default: String(GIB) },
       files: { type: "string", default: "10000" },
@@ -67,6 +71,7 @@ export function parseOptions(args: readonly string[]): Options {
     runs: count(values.runs),
     only,
     peers: list(values.peers),
+    httpsPeers: list(values["https-peers"]),
     transports: new Set(list(values.transport)),
     fileBytes: count(values.size),
     treeFiles: count(values.files),

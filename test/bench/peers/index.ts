@@ -21,13 +21,17 @@ export function findPeers(names: readonly string[]): { found: FoundPeer[]; missi
   const found: FoundPeer[] = []
   const missing: string[] = []
   for (const peer of peers) {
-    const asked = names.length === 0 || peer === s3ep || names.some((name) => peer.name.startsWith(name))
-    if (!asked) continue
+    if (!isAsked(peer, names)) continue
     const version = versionOf(peer)
     if (version === undefined) missing.push(`${peer.name}: ${peer.program} is not on the PATH`)
     else found.push({ peer, version })
   }
   return { found, missing }
+}
+
+/** Whether the name of a peer begins with one of those; s3ep is always asked. */
+export function isAsked(peer: Peer, names: readonly string[]): boolean {
+  return names.length === 0 || peer === s3ep || names.some((name) => peer.name.startsWith(name))
 }
 
 function versionOf({ version: [program = "", ...args] }: Peer): string | undefined {
