@@ -34,7 +34,7 @@ const STARTS = [
   ["s3ep put, 1 KiB", 200],
 ] as const
 const MOST_BYTES = 200 * 1024 ** 2
-const LINEAR_WITHIN = 0.1
+const GROWS_WITHIN = 0.1
 
 /** The goals of the project for its speed, each with what these results say about it. */
 export function judge(results: Results): Goal[] {
@@ -83,22 +83,28 @@ function starts(results: Results): Goal[] {
   })
 }
 
-/** Cost against size: the large file's over the small one's, for each byte. */
+/** Cost against size: CPU for each byte, and memory, of the large file over those of the small one. */
 function sizes(results: Results): Goal[] {
-  return ["put", "get"].map((work) => {
+  return ["put", "get"].flatMap((work) => {
     const measured = results.rows
       .filter((row) => row.work.startsWith(`${work} `) && row.bytes !== undefined && row.runs.length > 0)
-      .map((row) => ({ bytes: row.bytes ?? 0, cpuSeconds: medianCost(row.runs).cpuSeconds }))
+      .map((row) => ({ bytes: row.bytes ?? 0, ...medianCost(row.runs) }))
       .sort((a, b) => a.bytes - b.bytes)
     const [small, large] = measured
-    const ratio = small && large ? large.cpuSeconds / large.bytes / (small.cpuSeconds / small.bytes) : null
-    return {
-      what: `${work}: CPU for each byte of the large file, of that of the small one`,
-      goal: `≤ ${(1 + LINEAR_WITHIN).toFixed(1)}`,
-      reached: ratio === null ? null : ratio.toFixed(2),
-      met: ratio === null ? null : ratio <= 1 + LINEAR_WITHIN,
-    }
+    const cpu = small && large && large.cpuSeconds / large.bytes / (small.cpuSeconds / small.bytes)
+    const memory = small?.peakBytes && large?.peakBytes ? large.peakBytes / small.peakBytes : undefined
+    return [
+      growth(`${work}: CPU for each byte of the large file, of that of the small one`, cpu),
+      growth(`${work}: peak memory with the large file, of that with the small one`, memory),
+    ]
   })
+}
+
+function growth(what: string, ratio: number | undefined): Goal {
+  const most = 1 + GROWS_WITHIN
+  const goal = `≤ ${most.toFixed(1)}`
+  if (ratio === undefined) return { what, goal, reached: null, met: null }
+  return { what, goal, reached: ratio.toFixed(2), met: ratio <= most }
 }
 
 function medianOf({ rows }: Results, transport: string, work: string, peer: string) {

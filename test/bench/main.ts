@@ -123,8 +123,14 @@ async function preparePlace(
   return place
 }
 
+/** As one would type it, without where things are on this machine. */
 function commandLine(args: readonly string[]): string {
-  return ["npm run bench", ...(args.length > 0 ? ["--", ...args] : [])].join(" ")
+  const places = ["--out", "--update", "--dir"]
+  const telling = args.filter(
+    (arg, index) => !places.some((name) => arg.startsWith(name) || args[index - 1] === name),
+  )
+  const quoted = telling.map((arg) => (arg.includes(" ") ? `"${arg}"` : arg))
+  return ["npm run bench", ...(quoted.length > 0 ? ["--", ...quoted] : [])].join(" ")
 }
 
 async function writeResults(options: Options, results: Results): Promise<void> {

@@ -24,7 +24,19 @@ export function summary(results: Results): string {
     const rows = results.rows.filter((row) => row.transport === transport && SCOPES.includes(row.work))
     return `Over ${transport.toUpperCase()}:\n\n${summaryTable(rows)}`
   })
-  return [heading(results), ...tables, goalTable(results), notes(results)].join("\n\n")
+  return [heading(results), ...tables, alone(results), goalTable(results), notes(results)].join("\n\n")
+}
+
+/** What is not compared with others. */
+function alone({ rows }: Results): string {
+  const figures = rows
+    .filter(({ work }) => !SCOPES.includes(work))
+    .map(({ work, peer, runs }) => {
+      const cost = medianCost(runs)
+      const name = work === "start" ? `\`${peer}\`` : work
+      return `${name}: ${seconds(cost.wallSeconds)}, ${seconds(cost.cpuSeconds)}, ${megabytes(cost.peakBytes)}`
+    })
+  return `Alone, in the same units: ${figures.join("; ")}.`
 }
 
 /**
