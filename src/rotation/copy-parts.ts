@@ -143,6 +143,7 @@ async function complete(
     await store.completeUpload(address, uploadId, parts, {
       ...options,
       lock: { retention, legalHold },
+      tags: settings.tags,
       conditions: { ifMatch: info.etag },
     })
   } catch (error) {

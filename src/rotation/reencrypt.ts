@@ -61,7 +61,7 @@ export async function reencrypt(mover: Mover, object: Movable, memory: PartMemor
     ...extras,
   }
   await journal.begin(line)
-  await settle(mover, { ...object, info: written, metadata: written.metadata }, extras)
+  await settle(mover, { address, info: written, metadata: written.metadata }, line)
 }
 
 /** The KEKs to write to are decided. */

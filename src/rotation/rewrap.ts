@@ -4,7 +4,7 @@ import type { TransferContext } from "../transfer/context.ts"
 import type { Movable } from "./assess.ts"
 import { abortParts, beginParts, finishParts } from "./copy-parts.ts"
 import type { BegunLine, RotationJournal } from "./journal.ts"
-import { checkLength, type Extras, type ExtrasReader, restoreExtras, settingsOf } from "./kept.ts"
+import { checkLength, type ExtrasReader, restoreExtras, settingsOf } from "./kept.ts"
 import type { RotationRequest } from "./request.ts"
 
 /** What moving objects takes, besides the context. */
@@ -48,7 +48,7 @@ export async function rewrap(mover: Mover, object: Movable, limits: StoreLimits)
     await copyWhole(mover, object, settings, customerKey)
     if (!steps) return
   }
-  await settle(mover, object, extras)
+  await settle(mover, object, line)
 }
 
 async function copyWhole(
@@ -65,14 +65,17 @@ async function copyWhole(
 /** The steps behind the write that made the object. */
 export async function settle(
   mover: Mover,
-  { address, info, metadata }: Movable,
-  extras: Extras,
+  { address, info, metadata }: Pick<Movable, "address" | "info" | "metadata">,
+  line: BegunLine,
 ): Promise<void> {
   const written = await lookAgain(mover, address, info)
   // Somebody else's object by now: it has tags and an ACL of its own.
   if (written && hasAll(written.metadata, metadata)) {
     checkLength(address, info, written)
-    await restoreExtras(mover.context, mover.request, address, written, extras)
+    // A lock may be missing where it is set after the copy, and that request failed.
+    const relocked = await lockAgain(mover, line, written)
+    const { tags, acl } = line
+    await restoreExtras(mover.context, mover.request, address, relocked ?? written, { tags, acl })
   }
   await mover.journal.settle(address.bucket, address.key)
 }

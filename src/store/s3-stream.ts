@@ -185,7 +185,13 @@ class Requests {
       }
       case CompleteMultipartUploadCommand.name:
         await this.#abortStrays()
-        this.#stored = await this.#complete({ ...call, conditions, customerKey, lock: settings })
+        this.#stored = await this.#complete({
+          ...call,
+          conditions,
+          customerKey,
+          lock: settings,
+          tags: settings.tags,
+        })
         return {}
       default:
         throw new TypeError(`lib-storage asked for an unexpected ${String(command)}`)

@@ -10,7 +10,7 @@ import {
 import { S3epError, UnavailableError, UnsupportedError } from "../errors.ts"
 import { withMd5 } from "./s3-headers.ts"
 import { addressInput, callInput, readInput } from "./s3-inputs.ts"
-import { reading } from "./s3-read.ts"
+import { headObject, reading } from "./s3-read.ts"
 import type { S3Session, Sending } from "./s3-session.ts"
 import { type S3Context, withChecksum } from "./s3-write.ts"
 import type {
@@ -50,6 +50,20 @@ export async function putTags(
       return client.send(checked ? command : withMd5(command), http)
     }),
   )
+}
+
+/** Sees to it that an upload in parts has the tags it was created with: RGW 16 forgets them. */
+export async function confirmTags(
+  context: S3Context,
+  address: ObjectAddress,
+  tags: Readonly<Record<string, string>> | undefined,
+  options: ReadOptions,
+): Promise<void> {
+  const count = Object.keys(tags ?? {}).length
+  if (!tags || count === 0 || (await context.dialect.offers("upload-tags")) === true) return
+  const { tagCount } = await headObject(context.session, address, options)
+  await context.dialect.learn("upload-tags", tagCount === count)
+  if (tagCount !== count) await putTags(context, address, tags, options)
 }
 
 export async function getAcl(

@@ -26,6 +26,7 @@ import { payload } from "./s3-payload.ts"
 import { headObject } from "./s3-read.ts"
 import type { Sending } from "./s3-session.ts"
 import { streamPart } from "./s3-stream-part.ts"
+import { confirmTags } from "./s3-subresources.ts"
 import { checkSettings, checksumFor, confirmEncryption, type S3Context, withChecksum } from "./s3-write.ts"
 import type {
   CallOptions,
@@ -181,6 +182,7 @@ export async function completeUpload(
   const stored = async (output: CompleteMultipartUploadCommandOutput): Promise<StoredObject> => {
     const { etag, versionId } = storedOf(output)
     await confirmLock(context, address, { etag, versionId }, options.lock ?? {}, options)
+    await confirmTags(context, address, options.tags, { ...options, versionId })
     // RGW 16 completes without saying the ETag.
     if (etag !== "") return { etag, versionId }
     const info = await headObject(context.session, address, { ...options, versionId })

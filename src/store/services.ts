@@ -24,7 +24,8 @@ export type ServiceName = (typeof serviceNames)[number]
  * (`checksum`), takes one behind a streamed part (`trailers`), keeps those of an upload's parts, so that Complete has
  * to name them (`part-checksums`), and checks the CRC-32 of the whole (`full-object`). Of copies: whether it honours
  * the condition on the source (`copy-source-if-match`), that condition by the name RGW gives it (`copy-if-match`),
- * the one on what is replaced (`copy-target-if-match`), and whether tags come along (`copy-tags`).
+ * the one on what is replaced (`copy-target-if-match`), and whether tags come along (`copy-tags`). `upload-tags`:
+ * whether those of an upload in parts do.
  */
 export const features = [
   "put-if-none-match",
@@ -35,6 +36,7 @@ export const features = [
   "copy-if-match",
   "copy-target-if-match",
   "copy-tags",
+  "upload-tags",
   "checksum",
   "part-checksums",
   "full-object",
@@ -83,6 +85,7 @@ const profiles: Record<ServiceName, Omit<ServiceProfile, "name">> = {
       "copy-source-if-match": true,
       "copy-target-if-match": true,
       "copy-tags": true,
+      "upload-tags": true,
       checksum: true,
       "part-checksums": true,
       "full-object": true,
@@ -108,9 +111,9 @@ const profiles: Record<ServiceName, Omit<ServiceProfile, "name">> = {
     features: {},
   },
   minio: { title: "MinIO", limits: s3, features: { "part-checksums": true, trailers: true } },
-  // RGW 16 and 18, measured: Complete ignores conditions, PutObject refuses a right If-Match. A copy forgets the tags
-  // (RGW 16) and calls the condition on its source x-amz-copy-if-match.
-  ceph: { title: "Ceph RGW", limits: s3, features: { "copy-tags": false } },
+  // RGW 16 and 18, measured: Complete ignores conditions, PutObject refuses a right If-Match. Copies and uploads in
+  // parts forget tags (RGW 16); a copy calls the condition on its source x-amz-copy-if-match.
+  ceph: { title: "Ceph RGW", limits: s3, features: { "copy-tags": false, "upload-tags": false } },
   // Swift 2.30, measured: 1,000 parts, 256 bytes of each value, SSE-C and Object Lock accepted and ignored.
   swift: {
     title: "OpenStack Swift",

@@ -300,6 +300,8 @@ export interface ListedPart extends UploadedPart {
 export interface CompleteOptions extends CallOptions {
   /** What the upload was created with, to be confirmed: some services forget it. */
   readonly lock?: ObjectLock | undefined
+  /** Likewise. */
+  readonly tags?: Readonly<Record<string, string>> | undefined
   readonly conditions?: Conditions | undefined
   readonly checksum?: ChecksumChoice | undefined
   readonly customerKey?: CustomerKey | undefined

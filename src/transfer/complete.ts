@@ -31,6 +31,7 @@ export async function completeUpload(
         ...callOptions(context, request),
         conditions,
         lock: request.settings,
+        tags: request.settings.tags,
         checksum: request.checksum,
         customerKey: customerKeyOf(request.settings),
       })

@@ -440,6 +440,14 @@ export function describeObjectStore(name: string, open: () => Promise<OpenedStor
       expect(digest(await read("in-parts"))).toBe(digest(body))
     })
 
+    test("an upload in parts has the tags it was created with", async () => {
+      const tags = { a: "b" }
+      const uploadId = await startUpload("tagged", { settings: { ...settings, tags } })
+      const part = await sendPart("tagged", uploadId, 1, Buffer.from("x"))
+      await opened.store.completeUpload(at("tagged"), uploadId, [part], { tags })
+      expect(await opened.store.getTags(at("tagged"))).toEqual(tags)
+    })
+
     test("a bucket without versions lists what is there", async () => {
       for (const key of ["a", "b c", "é"]) await put(`versions/${key}`, key)
       const listed = await all(opened.store.listVersions(opened.bucket, { prefix: `${prefix}versions/` }))
