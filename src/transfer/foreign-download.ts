@@ -10,9 +10,11 @@ import { type FinishOptions, ReplacementFile, temporaryPath } from "./replace.ts
 import { recordTemporary } from "./temporaries.ts"
 import { writePieces } from "./write-pieces.ts"
 
-const WINDOW_BYTES = 8 * 1024 ** 2
-/** Of eight windows that wait for their turn, each of 8 MiB. */
-const READ_AHEAD_WINDOWS = 8
+const WINDOW_BYTES = 4 * 1024 ** 2
+/** What waits for its turn is in memory, and several objects may be read at once. */
+const READ_AHEAD_WINDOWS = 6
+/** From here on it matters that a download starts over. */
+const LARGE_BYTES = 8 * 1024 ** 2
 
 const STARTS_OVER: Finding = {
   code: "starts-over",
@@ -40,7 +42,7 @@ export async function downloadForeign(
   const { target, item } = options
   const source = sourceOf(context, object, options)
   admit(context, source)
-  if (object.info.bytes > WINDOW_BYTES) tell(context, source, STARTS_OVER)
+  if (object.info.bytes > LARGE_BYTES) tell(context, source, STARTS_OVER)
   started(context, item, object.plaintextBytes)
   const path = temporaryPath(target, context.random)
   await using _ = await recordTemporary(context, path)
@@ -153,14 +155,17 @@ function sourceOf(context: TransferContext, object: ForeignObject, { concurrency
       await answer.close()
     }
   }
+  const limit = Math.min(concurrency ?? READ_AHEAD_WINDOWS, READ_AHEAD_WINDOWS)
   const stored = ({ start, end }: StoredRange = { start: 0, end: info.bytes }) =>
-    inOrder(windowsOf(start, end), Math.min(concurrency ?? READ_AHEAD_WINDOWS, READ_AHEAD_WINDOWS), fetch, {
-      signal: context.signal,
-    })
+    inOrder(windowsOf(start, end, object.first.end), limit, fetch, { signal: context.signal })
   return { subject: objectUri(address), reader, body, stored, repeatable: true }
 }
 
-function* windowsOf(start: number, end: number): Generator<StoredRange, void, undefined> {
-  for (let at = start; at < end; at += WINDOW_BYTES)
-    yield { start: at, end: Math.min(at + WINDOW_BYTES, end) }
+/** @param firstEnd - where the first answer ends, which is not to be asked for again. */
+function* windowsOf(start: number, end: number, firstEnd: number): Generator<StoredRange, void, undefined> {
+  for (let at = start; at < end; ) {
+    const next = Math.min(end, at === 0 ? Math.max(WINDOW_BYTES, firstEnd) : at + WINDOW_BYTES)
+    yield { start: at, end: next }
+    at = next
+  }
 }

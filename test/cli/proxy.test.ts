@@ -164,6 +164,13 @@ describe("objects of S3 Encryption Proxy", () => {
     expect(run.stderr).toMatch(/no key at hand has the fingerprint [\s\S]*hint: .*--proxy-config FILE/)
   })
 
+  test("an RSA KEK of ours opens them too", async () => {
+    const site = await openProxySite(RSA)
+    await writeFile(site.home.path("rsa.pem"), RSA.kek.privateKeyPem ?? "", { mode: 0o600 })
+    await site.succeed(["get", uriOf(RSA), "out", "--identity", "rsa.pem"])
+    expect(await readFile(site.home.path("out"))).toEqual(Buffer.from(proxyPlaintext(RSA)))
+  })
+
   test("decrypt opens a copy of one, with what was kept beside it", async () => {
     const site = await openProxySite()
     const { env, config } = site

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto"
+import { CtrStream } from "../../../src/crypto/ctr.ts"
 import type { RawKey } from "../../../src/crypto/raw-key.ts"
 import type { ProgressEvent, ReadingOptions, TransferContext } from "../../../src/transfer/context.ts"
 import { makeSite, type Site } from "./download-fixture.ts"
@@ -20,6 +21,11 @@ export async function makeForeignSite(options: Parameters<typeof makeSite>[0] = 
     notices: () =>
       site.events.flatMap((event: ProgressEvent) => (event.type === "notice" ? [event.message] : [])),
   }
+}
+
+/** Bytes that repeat nowhere, made faster than those for small objects are. */
+export function plaintextOf(bytes: number): Uint8Array {
+  return new CtrStream(new Uint8Array(32), new Uint8Array(16)).update(new Uint8Array(bytes))
 }
 
 export async function digestOf(

@@ -11,8 +11,7 @@ import { downloadStream } from "../../../src/transfer/download-stream.ts"
 import { uploadForProxy, uploadStreamForProxy } from "../../../src/transfer/upload-proxy.ts"
 import { faulty } from "../../support/faults.ts"
 import { proxyKeysOf, proxyVector } from "../../support/proxy-vectors.ts"
-import { plaintextOf } from "./download-fixture.ts"
-import { bytesOf, type ForeignSite, makeForeignSite } from "./foreign-fixture.ts"
+import { bytesOf, type ForeignSite, makeForeignSite, plaintextOf } from "./foreign-fixture.ts"
 
 const MIB = 1024 ** 2
 const SECRET = Buffer.alloc(32, 9)
