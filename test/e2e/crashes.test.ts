@@ -71,6 +71,7 @@ async function expectClean(workspace: Workspace): Promise<void> {
   expect(await leftovers(workspace)).toEqual([])
   expect(await unfinishedUploads(site)).toEqual([])
   const pairs = await workspace.noncePairs()
+  expect(pairs.length).toBeGreaterThan(SMALL_FILES)
   expect(new Set(pairs).size).toBe(pairs.length)
 }
 

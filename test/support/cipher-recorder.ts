@@ -14,6 +14,8 @@ export function recordCiphers(): CipherRecording {
   const recorder = new Proxy(original, {
     apply(create, self, args: Parameters<typeof original>) {
       const [algorithm, key, nonce] = args
+      // A stream cipher reads as it writes: what it is created with says nothing about what was encrypted.
+      if (/ctr/i.test(algorithm)) return Reflect.apply(create, self, args)
       const bytes = key instanceof KeyObject ? key.export() : key
       if (!(bytes instanceof Uint8Array) || !(nonce instanceof Uint8Array))
         throw new TypeError("keys are bytes here")

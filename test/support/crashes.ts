@@ -73,14 +73,18 @@ export async function hashesBelow(directory: string): Promise<Map<string, string
   return hashes
 }
 
-/** What is left in a workspace besides what its tests put there, its keys, and what services were found to do. */
+/** What tests put into a workspace, the keys, and what the program keeps for the next run whatever becomes of this. */
+const EXPECTED = [
+  /^\/(target|nonces\.log|config\/.*\.key)$/,
+  /^\/back\/(?!.*\.s3ep-)/,
+  /^\/\.cache\/s3ep\/(services\.json$|compiled\/)/,
+]
+
+/** Whatever else there is in a workspace. */
 export async function leftovers(workspace: Workspace): Promise<string[]> {
   const entries = await readdir(workspace.directory, { recursive: true, withFileTypes: true })
   return entries
     .filter((entry) => entry.isFile())
     .map((entry) => `${entry.parentPath.slice(workspace.directory.length)}/${entry.name}`)
-    .filter(
-      (path) =>
-        !/^\/(target|nonces\.log|config\/.*\.key|back\/(?!.*\.s3ep-).*|.*\/services\.json)$/.test(path),
-    )
+    .filter((path) => !EXPECTED.some((expected) => expected.test(path)))
 }
