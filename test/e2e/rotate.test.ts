@@ -48,7 +48,8 @@ afterEach(async () => {
   rotated.store.close()
   await workspace[Symbol.asyncDispose]()
   await site[Symbol.asyncDispose]()
-})
+  // Ten thousand objects are taken away one by one.
+}, 900_000)
 
 function rotateTo(id: string): string[] {
   return ["rotate-key", `s3://${site.bucket}/`, "--to", id, "--quiet"]
