@@ -66,6 +66,12 @@ export { kekOf, parseKeys } from "./keys/kinds.ts"
 export type { KeyMaterial } from "./keys/material.ts"
 export { passphraseKek } from "./keys/passphrase.ts"
 export { systemRandom } from "./keys/random.ts"
+export {
+  type MigrateRequest,
+  type MigrateResult,
+  type MigrationItem,
+  migrate,
+} from "./rotation/migrate.ts"
 export { planRotation } from "./rotation/plan.ts"
 export type { RotationPlan } from "./rotation/prices.ts"
 export { type Finding, type OldVersion, oldVersions, proveRotation } from "./rotation/prove.ts"

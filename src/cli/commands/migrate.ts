@@ -13,7 +13,8 @@ export function migrateCommand(invoke: Invoke): Command {
       "Read objects in any format that s3ep knows and write them anew in its own: in place, or to another object or " +
         "prefix. Each is written beside its place first, under .s3ep/, read back and compared, and then put in its place " +
         "inside the store, if nothing changed there meanwhile. What is interrupted goes on with the same command. User " +
-        "metadata, tags and headers stay. The way through this machine is needed: every object gets a key of its own.",
+        "metadata, tags and headers stay. All keys at hand read; what is written is encrypted to the default key, or to those " +
+        "of --kek, which a key that is given with --kek-file or S3EP_KEK_FILE takes the place of.",
     )
     .usage("[options] SOURCE DEST\n       s3ep migrate [options] SOURCE --in-place")
     .argument("<source>", "s3://BUCKET/KEY, or s3://BUCKET/PREFIX/")
@@ -43,7 +44,7 @@ export function migrateCommand(invoke: Invoke): Command {
     examples: [
       ["s3ep migrate s3://old/ --in-place --plan", "what is there, and what it would take"],
       ["s3ep migrate s3://old/ s3://vault/", "goes on where it was interrupted"],
-      ["s3ep migrate s3://vault/backups/ --in-place"],
+      ["s3ep migrate s3://vault/backups/ --in-place --kek-file old.key --kek default"],
       ["s3ep migrate s3://old/a.agcm s3://vault/a.tar --expect-sha256 $(sha256sum < a.tar | cut -c-64)"],
     ],
     statuses: TRANSFER_STATUSES,
