@@ -135,12 +135,18 @@ async function upload(directory: string): Promise<object> {
   }
 }
 
+/** Of five times, the quickest: what else the machine does at the moment is not the journal's. */
 async function journal(directory: string): Promise<object> {
-  const before = process.cpuUsage()
-  const loaded = await loadJournal(join(directory, "kept/journal.jsonl"))
-  const { user, system } = process.cpuUsage(before)
-  const parts = loaded?.state === "whole" ? loaded.parts.size : 0
-  return { parts, cpuMs: (user + system) / 1000 }
+  const times: number[] = []
+  let parts = 0
+  for (let time = 0; time < 5; time++) {
+    const before = process.cpuUsage()
+    const loaded = await loadJournal(join(directory, "kept/journal.jsonl"))
+    const { user, system } = process.cpuUsage(before)
+    times.push((user + system) / 1000)
+    parts = loaded?.state === "whole" ? loaded.parts.size : 0
+  }
+  return { parts, firstCpuMs: times[0], cpuMs: Math.min(...times) }
 }
 
 async function list(endpoint: string): Promise<object> {
