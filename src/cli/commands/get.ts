@@ -19,7 +19,9 @@ export function getCommand(invoke: Invoke): Command {
     .description(
       "Download, verify and decrypt objects into files, a tree (-r) into a directory, or one object to standard " +
         "output (-). A file appears under its name, or replaces the one there, only once all of it verified; until " +
-        "then what arrived is kept beside it, and the same command resumes. A pipe gets each chunk once it verified.",
+        "then what arrived is kept beside it, and the same command resumes. A pipe gets each chunk once it verified. " +
+        "Objects of other systems are recognised; most of them prove nothing before their end, so that a pipe gets them only " +
+        "then, and a download that is interrupted starts over.",
     )
     .usage("[options] s3://BUCKET/KEY… DEST")
     .argument(
@@ -49,6 +51,7 @@ export function getCommand(invoke: Invoke): Command {
       ["s3ep get -r s3://vault/photos/ photos"],
       ["s3ep get s3://vault/app.sql - | psql app"],
       ["s3ep get s3://vault/disk.img - --range 0-1048575", "the first MiB, and no more is fetched"],
+      ["s3ep get s3://data/a.tar . --proxy-config proxy.yaml", "an object of S3 Encryption Proxy"],
     ],
     statuses: TRANSFER_STATUSES,
   })
