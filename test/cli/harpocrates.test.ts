@@ -197,6 +197,21 @@ describe("objects in a bucket", () => {
     }
   })
 
+  test("stat and ls say what they are, and how much they hold", async () => {
+    const site = await openCliSite()
+    const vector = harpocratesStreams.find(({ id }) => id === "agcm-v1-tamper-base")
+    if (!vector) throw new Error("the vector is gone")
+    const settings = { metadata: {} }
+    await site.store.put({ bucket: "vault", key: "a" }, harpocratesCiphertext(vector), { settings })
+    const [described] = (await site.succeed(["stat", "s3://vault/a", "--json"])).lines
+    expect(described).toMatchObject({ format: "harpocrates-agcm-v1", bytes: 3584 })
+    const [listed] = (await site.succeed(["ls", "s3://vault/", "--json"])).lines
+    expect(listed).toMatchObject({ format: "harpocrates-agcm-v1", bytes: 3584 })
+    const shown = (await site.succeed(["stat", "s3://vault/a"])).stdout
+    expect(shown).toContain("Harpocrates AGCM v1")
+    expect(shown).toContain("AGCM v1 seals every chunk under one nonce")
+  })
+
   test("what is expected of several objects is a mistake", async () => {
     const site = await openCliSite()
     for (const argv of [
