@@ -38,11 +38,11 @@ export async function describeFaults(env: NodeJS.ProcessEnv, share: number): Pro
   })
   for (const [name, { open, retried }] of Object.entries(scenarios)) {
     const clean = await recorded(open, place, proxy, stores.patient)
-    const cases = clean.flatMap((exchange) =>
-      waysToFail(exchange, random)
-        .map((way) => ({ ...way, exchange, retries: retried ?? random() < 0.5 }))
-        .filter(() => random() < share),
+    const all = clean.flatMap((exchange) =>
+      waysToFail(exchange, random).map((way) => ({ ...way, exchange, retries: retried ?? random() < 0.5 })),
     )
+    const first = Math.floor(random() * all.length) // one at least, however small the share
+    const cases = all.filter((_, index) => index === first || random() < share)
     describe(`${name} at ${site.embedded ? "the embedded server" : site.endpoint} (S3EP_TEST_SEED=${seed})`, () => {
       test.each(cases.map((each) => [titleOf(each), each] as const))("%s", async (_, each) => {
         const { exchange, action, retries } = each
