@@ -1,4 +1,4 @@
-import { readdir } from "node:fs/promises"
+import { readdir, writeFile } from "node:fs/promises"
 import { describe, expect, onTestFinished, test } from "vitest"
 import { sealStream } from "../../src/agcm/stream.ts"
 import { base64url, concat, fromBase64url, u32le, utf8 } from "../../src/bytes.ts"
@@ -337,8 +337,39 @@ describe("an envelope that a store made up", () => {
       // Without a key that opens it, an object can be described; nothing in that is said to be proven.
       if (status === 0) expect(stdout).toContain("no key at hand")
     }
+    // Rotating changes no envelope that it cannot open.
+    const rotated = await (await openSite({ info })).run(["rotate-key", `s3://vault/${KEY}`])
+    if (rotated.status === 0) expect(rotated.stderr + rotated.stdout).toContain("moved 0 objects")
+    else expect([4, 5], rotated.stderr).toContain(rotated.status)
     const listed = await (await openSite({ info })).run(["ls", "-r", "s3://vault/"])
     expect(listed.status).toBe(0)
     expect(Object.hasOwn(Object.prototype, "polluted")).toBe(false)
   })
+})
+
+test.each<[string, (stored: Uint8Array) => Uint8Array]>([
+  ["nothing", () => new Uint8Array()],
+  ["no JSON", () => utf8("<html>")],
+  ["deep JSON", () => utf8(`${"[".repeat(100_000)}${"]".repeat(100_000)}`)],
+  ["a prototype", (stored) => utf8(Buffer.from(stored).toString().replace("{", '{"__proto__":{"x":1},'))],
+  ["more than there may be", (stored) => concat(stored, new Uint8Array(9_000_000).fill(32))],
+  ["half of it", (stored) => stored.subarray(0, stored.length / 2)],
+  ["a bit more", flipped(150)],
+  ["another spelling", (stored) => concat(stored, utf8("\n"))],
+])("a keyring of which a store makes %s is refused by all that need it", async (_, bytes) => {
+  const site = await openSite({})
+  expect((await site.run(["keyring", "init", "s3://vault/ring/", "--yes"])).status).toBe(0)
+  await writeFile(site.home.path("file"), "content")
+  expect((await site.run(["put", "file", "s3://vault/ring/object"])).status).toBe(0)
+  site.store.lies.set("ring/.s3ep/keyring.json", { bytes })
+  for (const argv of [
+    ["keyring", "show", "s3://vault/ring/"],
+    ["put", "file", "s3://vault/ring/other"],
+    ["get", "s3://vault/ring/object", "back"],
+    ["verify", "s3://vault/ring/object"],
+  ]) {
+    const { status, stderr } = await site.run(argv)
+    expect([4, 5], `${argv.join(" ")}: ${stderr}`).toContain(status)
+  }
+  expect(await readdir(site.home.directory)).not.toContain("back")
 })
