@@ -122,12 +122,13 @@ export async function downloadFile(
   })
 }
 
-const swept = new WeakSet<TransferContext>()
+/** State directories this process has looked after; each file of a tree has a context of its own. */
+const swept = new Set<string>()
 
-async function sweepOnce(context: TransferContext): Promise<void> {
-  if (swept.has(context)) return
-  swept.add(context)
-  await sweepTemporaries(context)
+async function sweepOnce({ stateDirectory }: TransferContext): Promise<void> {
+  if (swept.has(stateDirectory)) return
+  swept.add(stateDirectory)
+  await sweepTemporaries({ stateDirectory })
 }
 
 async function fileTarget({ target, address, exact }: DownloadRequest) {

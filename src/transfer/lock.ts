@@ -198,21 +198,29 @@ function textOrNull(value: unknown): string | null {
   return typeof value === "string" ? value : null
 }
 
+let ownStart: string | null = null
+
 const systemProcesses: ProcessTable = {
   pid: process.pid,
   host: hostname(),
   boot: readIfAny("/proc/sys/kernel/random/boot_id")?.trim() ?? null,
   startOf(pid) {
-    try {
-      process.kill(pid, 0)
-    } catch (error) {
-      if (errnoOf(error) !== "EPERM") return null
-    }
-    const stat = readIfAny(`/proc/${pid}/stat`)
-    // proc(5): fields 3, the state, and 22; the second one, a name in parentheses, may hold anything.
-    const fields = stat?.slice(stat.lastIndexOf(")") + 2).split(" ")
-    return fields?.[0] === "Z" ? null : (fields?.[19] ?? "")
+    if (pid !== process.pid) return startOf(pid)
+    ownStart ??= startOf(pid) // asked for each file of a tree
+    return ownStart
   },
+}
+
+function startOf(pid: number): string | null {
+  try {
+    process.kill(pid, 0)
+  } catch (error) {
+    if (errnoOf(error) !== "EPERM") return null
+  }
+  const stat = readIfAny(`/proc/${pid}/stat`)
+  // proc(5): fields 3, the state, and 22; the second one, a name in parentheses, may hold anything.
+  const fields = stat?.slice(stat.lastIndexOf(")") + 2).split(" ")
+  return fields?.[0] === "Z" ? null : (fields?.[19] ?? "")
 }
 
 function readIfAny(path: string): string | null {
