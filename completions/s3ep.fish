@@ -202,7 +202,7 @@ complete -c s3ep -n '__s3ep_at \'verify\'' -l expect-sha256 -r -f -d 'fail with 
 complete -c s3ep -n '__s3ep_at \'verify\'' -l requester-pays -d 'agree to be charged for requests to buckets of others'
 complete -c s3ep -n '__s3ep_at \'verify\'' -l sse-c-key-file -r -F -d 'key of server-side encryption (SSE-C): 32 bytes raw, in hex or in base64'
 complete -c s3ep -n '__s3ep_at \'verify\'' -s h -l help -d 'print help'
-complete -c s3ep -n '__s3ep_at \'rotate-key\'' -s r -l recursive -d 'everything under the prefix; with a keyring, the objects below it too'
+complete -c s3ep -n '__s3ep_at \'rotate-key\'' -s r -l recursive -d 'everything under the prefix; after …/keyring.json, the objects below it too'
 complete -c s3ep -n '__s3ep_at \'rotate-key\'' -l to -r -f -d 'the key to move to; may be repeated; otherwise the one that `put` would use'
 complete -c s3ep -n '__s3ep_at \'rotate-key\'' -l from -r -f -d 'move only what this key opens: a name, or an id of one not at hand'
 complete -c s3ep -n '__s3ep_at \'rotate-key\'' -l new-epoch -d 'make a new epoch of the keyring first'

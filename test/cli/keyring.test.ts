@@ -365,19 +365,42 @@ describe("rotate-key", () => {
     expect(asked.filter((call) => !call.startsWith("close"))).toEqual([`get ${RING}`, `put ${RING}`])
     expect(site.keks("photos/1")).toEqual([first?.kek])
     expect((await site.run(["rotate-key", PREFIX, "--prove"])).status).toBe(4)
-    await site.succeed(["rotate-key", PREFIX, "--yes"])
+    await site.succeed(["rotate-key", PREFIX, "-r", "--yes"])
     const [, second] = (await shown(site)).epochs
     expect([site.keks("photos/1"), site.keks("photos/2")]).toEqual([[second?.kek], [second?.kek]])
     await site.succeed(["rotate-key", PREFIX, "--prove"])
     expect((await site.succeed(["get", `${PREFIX}2`, "-"])).stdout).toBe("hello")
   })
 
+  test("of a prefix that has a keyring, with nothing else said, is of the keyring", async () => {
+    const site = await setUp()
+    await site.succeed(["keyring", "init", PREFIX, "--yes"])
+    await site.succeed(["put", "a.txt", `${PREFIX}a`])
+    const said = await site.succeed(["rotate-key", PREFIX, "--yes"])
+    expect(said.stderr).toContain(`hint: \`s3ep rotate-key ${PREFIX} -r\` moves them`)
+    const [first, second] = (await shown(site)).epochs
+    expect([first?.state, second?.state]).toEqual(["retired", "active"])
+    expect(site.keks("photos/a")).toEqual([first?.kek])
+    await site.succeed(["rotate-key", PREFIX, "-r", "--yes"])
+    expect((await shown(site)).epochs).toHaveLength(2)
+    expect(site.keks("photos/a")).toEqual([second?.kek])
+  })
+
+  test("of a keyring and what is below it is a new epoch and a move in one", async () => {
+    const site = await setUp()
+    await site.succeed(["keyring", "init", PREFIX, "--yes"])
+    await site.succeed(["put", "a.txt", `${PREFIX}a`])
+    await site.succeed(["rotate-key", `s3://vault/${RING}`, "-r", "--yes"])
+    const [, second] = (await shown(site)).epochs
+    expect(site.keks("photos/a")).toEqual([second?.kek])
+  })
+
   test("moves what was there before the keyring to it", async () => {
     const site = await setUp()
     await site.succeed(["put", "a.txt", `${PREFIX}a`])
     const made = await site.succeed(["keyring", "init", PREFIX, "--yes"])
-    expect(made.stderr).toContain(`hint: \`s3ep rotate-key ${PREFIX}\` moves it to the keyring`)
-    await site.succeed(["rotate-key", PREFIX, "--yes"])
+    expect(made.stderr).toContain(`hint: \`s3ep rotate-key ${PREFIX} -r\` moves it to the keyring`)
+    await site.succeed(["rotate-key", PREFIX, "-r", "--yes"])
     expect(site.keks("photos/a")).toEqual([(await shown(site)).epochs[0]?.kek])
   })
 

@@ -81,7 +81,7 @@ test("a new epoch moves no object, and rotate-key then moves all of them inside 
   await succeed(alice, ["keyring", "epoch", target, "--yes"])
   expect((await readStored(site, "moved/1")).metadata).toEqual(before.metadata)
   expect(await status(alice, ["rotate-key", target, "--prove"])).toBe(4)
-  await succeed(alice, ["rotate-key", target])
+  await succeed(alice, ["rotate-key", target, "-r"])
   await succeed(alice, ["rotate-key", target, "--prove"])
   const after = await readStored(site, "moved/1")
   expect(after.body).toEqual(before.body)

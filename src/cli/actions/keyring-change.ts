@@ -42,7 +42,7 @@ export async function settleChange(
   if (!before) {
     output.notice(
       "what is stored below it already stays encrypted to the keys it has",
-      `\`s3ep rotate-key ${prefixUri(place)}\` moves it to the keyring`,
+      `\`s3ep rotate-key ${prefixUri(place)} -r\` moves it to the keyring`,
     )
   }
   output.count("changed", 1)

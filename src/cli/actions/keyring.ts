@@ -117,7 +117,7 @@ export async function changeEpoch(session: Session, target: string, options: Epo
     if (revoke === undefined) return
     output.notice(
       `objects that are wrapped to ${id} open with --allow-revoked only`,
-      `\`s3ep rotate-key ${prefixUri(place)}\` moves them to the active epoch: before, or with --allow-revoked after`,
+      `\`s3ep rotate-key ${prefixUri(place)} -r\` moves them to the active epoch: before, or with --allow-revoked after`,
     )
   })
 }

@@ -1,8 +1,9 @@
-import { UsageError } from "../../errors.ts"
-import { isKeyring, keyringPlace } from "../../keyring/place.ts"
+import { DeniedError, NotFoundError, UsageError } from "../../errors.ts"
+import { isKeyring, keyringAddress, keyringPlace, prefixUri } from "../../keyring/place.ts"
 import { findOldKeys } from "../../rotation/old-keys.ts"
 import type { RotationRequest, Target } from "../../rotation/request.ts"
 import { parseShard } from "../../rotation/shard.ts"
+import type { ObjectAddress } from "../../store/store.ts"
 import type { TransferContext } from "../../transfer/context.ts"
 import { isPrefix, parseAddress } from "../address.ts"
 import type { ConfirmOptions } from "../confirm.ts"
@@ -43,16 +44,16 @@ export async function rotateKey(
 ): Promise<void> {
   refuseContradictions(options)
   const addresses = given.map(parseAddress)
-  const keyrings = addresses.filter(isKeyring)
-  if (keyrings.length > 0 || options.newEpoch) {
+  const meansKeyring = addresses.some(isKeyring) || (await isOfKeyring(session, addresses, options))
+  if (meansKeyring || options.newEpoch) {
     const [address, ...others] = addresses
     if (!address || others.length > 0) throw new UsageError("a new epoch is of one keyring: give it alone")
-    const looks = options.plan || options.prove || options.purgeOldVersions || options.merge !== undefined
+    const looks = looksOnly(options)
     if (!looks) await changeEpoch(session, given[0] ?? "", options)
-    if (keyrings.length > 0 && !options.recursive && !looks) {
+    if (meansKeyring && !options.recursive && !looks) {
       session.output.notice(
         "the objects stay wrapped to the epoch before it, which still opens them",
-        `s3ep rotate-key ${given[0]} -r moves them too`,
+        `\`s3ep rotate-key ${prefixUri(keyringPlace(address))} -r\` moves them`,
       )
       return
     }
@@ -67,6 +68,34 @@ export async function rotateKey(
   return runAction(job)
 }
 
+/** Whether a prefix stands for the keyring it has: nothing is said that could be about its objects only. */
+async function isOfKeyring(
+  session: Session,
+  [address, ...others]: readonly ObjectAddress[],
+  options: RotateOptions,
+): Promise<boolean> {
+  const { to, from, reencrypt, shard, recursive, newEpoch } = options
+  const aboutObjects = [to, from, reencrypt, shard, recursive, newEpoch, looksOnly(options) || undefined]
+  if (!address || others.length > 0 || !isPrefix(address)) return false
+  if (session.settings.kek || aboutObjects.some((given) => given !== undefined)) return false
+  const { requesterPays } = session.settings
+  try {
+    await (await session.store()).head(keyringAddress(keyringPlace(address)), {
+      signal: session.signal,
+      requesterPays,
+    })
+    return true
+  } catch (error) {
+    if (error instanceof NotFoundError || error instanceof DeniedError) return false
+    throw error
+  }
+}
+
+/** Whether nothing is to be moved. */
+function looksOnly({ plan, prove, purgeOldVersions, merge }: RotateOptions): boolean {
+  return Boolean(plan || prove || purgeOldVersions) || merge !== undefined
+}
+
 async function openJob(
   session: Session,
   targets: readonly Target[],
@@ -76,7 +105,7 @@ async function openJob(
   const places = targets.map((target) =>
     target.kind === "object" ? target.address : { bucket: target.bucket, key: `${target.prefix}x` },
   )
-  const looks = options.prove || options.purgeOldVersions || options.merge !== undefined
+  const looks = looksOnly(options) && !options.plan
   const context = looks
     ? await session.transfer("read")
     : await session.transfer(options.to ? "read" : "both", places)

@@ -20,9 +20,10 @@ export function rotateKeyCommand(invoke: Invoke): Command {
     .usage("[options] s3://BUCKET/PREFIX/…")
     .argument(
       "<targets...>",
-      "s3://BUCKET/KEY, s3://BUCKET/PREFIX/ (or any prefix with -r), or the keyring of one: …/.s3ep/keyring.json",
+      "s3://BUCKET/KEY, s3://BUCKET/PREFIX/ (or any prefix with -r), or the keyring of one: …/.s3ep/keyring.json; a " +
+        "prefix that has a keyring, with nothing else said, stands for that",
     )
-    .option("-r, --recursive", "everything under the prefix; with a keyring, the objects below it too")
+    .option("-r, --recursive", "everything under the prefix; after …/keyring.json, the objects below it too")
     .option(
       "--to <KEK>",
       "the key to move to; may be repeated; otherwise the one that `put` would use",
