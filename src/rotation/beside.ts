@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto"
 import { openStream } from "../agcm/stream.ts"
-import { equalSecret } from "../bytes.ts"
+import { equalSecret, release } from "../bytes.ts"
 import type { SecretBytes } from "../crypto/secret.ts"
 import type { PrivateMetadata } from "../envelope/private-metadata.ts"
 import { DeniedError, IntegrityError } from "../errors.ts"
@@ -109,6 +109,7 @@ async function compare(
     signal.throwIfAborted()
     read.update(chunk)
     readBytes += chunk.length
+    release(chunk)
   }
   if (readBytes === bytes && equalSecret(read.digest(), digest)) return
   throw new IntegrityError("what was read back is not what was written")

@@ -17,6 +17,8 @@ import { objectUri } from "../transfer/naming.ts"
 
 /** A small object comes whole with the first answer; more of a large one would be wasted if it is left as it is. */
 const FIRST_BYTES = 65_536
+/** Several objects are on their way at the same time, and each waits for what it writes. */
+const WINDOWS_AHEAD = 2
 
 /** What an object that is to be migrated is. */
 export interface SourceFacts {
@@ -100,13 +102,14 @@ async function openUnlessOwn(
 function foreignSource(context: TransferContext, object: ForeignObject): MigrationSource {
   const { info, metadata, format, plaintextBytes } = object
   refuseForeign(context, object)
+  const item = objectUri(object.address)
   const mtime = info.lastModified && formatMtime(BigInt(info.lastModified.getTime()) * 1_000_000n)
   return {
     ...factsOf(format, plaintextBytes),
     info,
     metadata,
     private: mtime === undefined ? {} : { mtime },
-    consume: (work) => consumeForeign(context, object, { item: objectUri(object.address) }, work),
+    consume: (work) => consumeForeign(context, object, { item, concurrency: WINDOWS_AHEAD }, work),
     [Symbol.asyncDispose]: () => object[Symbol.asyncDispose](),
   }
 }

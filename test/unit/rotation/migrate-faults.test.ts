@@ -63,7 +63,7 @@ describe.each(Object.entries(places))("%s", (_, target) => {
       await checkDone(site, target.key)
     })
 
-    test.each(calls)("for good from call %i on, the next run completes both objects", async (call) => {
+    test.runIf(target.key === "in/").each(calls)("for good from call %i on, as well", async (call) => {
       await using site = await openMigrateSite()
       await site.put("in/a.bin", small)
       await site.put("in/b.bin", large)
