@@ -63,7 +63,9 @@ describe.each(Object.entries(places))("%s", (_, target) => {
       await checkDone(site, target.key)
     })
 
-    test.runIf(target.key === "in/").each(calls)("for good from call %i on, as well", async (call) => {
+    // Elsewhere the sources stay, and what matters is tried above.
+    const killed = target.key === "in/" ? calls : []
+    test.each(killed)("for good from call %i on, the next run completes both objects", async (call) => {
       await using site = await openMigrateSite()
       await site.put("in/a.bin", small)
       await site.put("in/b.bin", large)
