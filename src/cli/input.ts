@@ -1,6 +1,6 @@
 import type { PrivateMetadata } from "../envelope/private-metadata.ts"
 import { formatMtime } from "../envelope/private-metadata.ts"
-import { localError } from "../transfer/local-error.ts"
+import { localError } from "../files/local-error.ts"
 import type { Source } from "../transfer/source.ts"
 import type { InputStream } from "./io.ts"
 

@@ -1,6 +1,6 @@
 import { open } from "node:fs/promises"
 import { UsageError } from "../errors.ts"
-import { localError } from "../transfer/local-error.ts"
+import { localError } from "../files/local-error.ts"
 
 /** S3 allows 2 KiB of user metadata; what `head-object` prints around it is not much more. */
 const MAX_BYTES = 256 * 1024

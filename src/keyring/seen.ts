@@ -1,9 +1,10 @@
-import { randomUUID } from "node:crypto"
-import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises"
-import { dirname, join } from "node:path"
+import { readdir, readFile, rm } from "node:fs/promises"
+import { join } from "node:path"
 import { hex, utf8 } from "../bytes.ts"
 import { sha256 } from "../crypto/kdf.ts"
 import { IntegrityError, LocalIoError } from "../errors.ts"
+import { errnoOf, localError } from "../files/local-error.ts"
+import { replaceFile } from "../files/replace-file.ts"
 import { activeEpoch, EPOCH_STATES, type EpochState, type SealedKeyring } from "./keyring.ts"
 import { type KeyringPlace, keyringUri, prefixUri } from "./place.ts"
 
@@ -69,7 +70,10 @@ export class SeenKeyrings {
       vouched: vouched || (known?.id === id && known.vouched),
       seen: new Date(now).toISOString(),
     }
-    await replaceFile(this.#pathOf({ bucket, prefix }), `${JSON.stringify(seen)}\n`)
+    const path = this.#pathOf({ bucket, prefix })
+    await replaceFile(path, `${JSON.stringify(seen)}\n`).catch((error: unknown) => {
+      throw localError("write", path, error)
+    })
   }
 
   /** Forget whatever was there. */
@@ -97,7 +101,7 @@ export async function listSeenKeyrings(stateDirectory: string): Promise<SeenKeyr
   try {
     files = await readdir(directory)
   } catch (error) {
-    if (codeOf(error) === "ENOENT") return []
+    if (errnoOf(error) === "ENOENT") return []
     throw localError("list", directory, error)
   }
   const found: SeenKeyring[] = []
@@ -157,7 +161,7 @@ async function readSeen(path: string): Promise<SeenKeyring | null> {
   try {
     text = await readFile(path, "utf8")
   } catch (error) {
-    if (codeOf(error) === "ENOENT") return null
+    if (errnoOf(error) === "ENOENT") return null
     throw localError("read", path, error)
   }
   try {
@@ -182,37 +186,4 @@ function isSeen(seen: SeenKeyring): boolean {
     recipients.every(({ kek, alg, name }) => [kek, alg, name].every((text) => typeof text === "string")) &&
     epochs.every(({ kek, state }) => typeof kek === "string" && EPOCH_STATES.includes(state))
   )
-}
-
-async function replaceFile(path: string, text: string): Promise<void> {
-  const beside = `${path}.${randomUUID()}`
-  try {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-    await using file = await open(beside, "wx", 0o600)
-    await file.writeFile(text)
-    await file.sync()
-    await rename(beside, path)
-    await syncDirectory(dirname(path))
-  } catch (error) {
-    await rm(beside, { force: true }).catch(() => undefined)
-    throw localError("write", path, error)
-  }
-}
-
-// A rename is on the disk once its directory is. Not every platform lets a directory be opened or synced.
-async function syncDirectory(path: string): Promise<void> {
-  try {
-    await using directory = await open(path)
-    await directory.sync()
-  } catch (error) {
-    if (!["EISDIR", "EPERM", "EACCES", "EINVAL", "ENOTSUP"].includes(codeOf(error) ?? "")) throw error
-  }
-}
-
-function localError(verb: string, path: string, error: unknown): LocalIoError {
-  return new LocalIoError(`cannot ${verb} ${path}: ${codeOf(error) ?? "unknown reason"}`, { cause: error })
-}
-
-function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined
 }

@@ -3,6 +3,8 @@ import { join } from "node:path"
 import { hex, utf8 } from "../bytes.ts"
 import { SecretBytes } from "../crypto/secret.ts"
 import { KeyMissingError, LocalIoError, PreconditionError, S3epError, UsageError } from "../errors.ts"
+import { errnoOf } from "../files/local-error.ts"
+import { syncDirectory } from "../files/sync-directory.ts"
 import { aesMaterial } from "./aes-kind.ts"
 import type { KekState } from "./kek.ts"
 import { bodyOf, encodeKeyFile, type KeyFacts, type KeyPlace, readKeyFacts } from "./key-file.ts"
@@ -173,8 +175,8 @@ export class KeyDirectory {
       await this.#write(name, content.bytes, link) // not rename(), which would replace a key of that name
     } catch (error) {
       await keychain?.delete(account)
-      if (codeOf(error) === "EEXIST") throw existsAlready(name, path)
-      throw new LocalIoError(`cannot write the key file ${path}: ${codeOf(error)}`, { cause: error })
+      if (errnoOf(error) === "EEXIST") throw existsAlready(name, path)
+      throw new LocalIoError(`cannot write the key file ${path}: ${errnoOf(error)}`, { cause: error })
     }
     return { name, path, ...facts }
   }
@@ -200,7 +202,7 @@ export class KeyDirectory {
     try {
       await this.#write(name, changed.bytes, rename)
     } catch (error) {
-      throw new LocalIoError(`cannot write the key file ${path}: ${codeOf(error)}`, { cause: error })
+      throw new LocalIoError(`cannot write the key file ${path}: ${errnoOf(error)}`, { cause: error })
     }
     return { name, path, ...facts }
   }
@@ -225,7 +227,7 @@ export class KeyDirectory {
       await unlink(path)
       await syncDirectory(this.path)
     } catch (error) {
-      throw new LocalIoError(`cannot remove the key file ${path}: ${codeOf(error)}`, { cause: error })
+      throw new LocalIoError(`cannot remove the key file ${path}: ${errnoOf(error)}`, { cause: error })
     }
     return true
   }
@@ -236,8 +238,8 @@ export class KeyDirectory {
       const names = files.filter((file) => file.endsWith(SUFFIX)).map((file) => file.slice(0, -SUFFIX.length))
       return names.filter((name) => NAME.test(name)).sort()
     } catch (error) {
-      if (codeOf(error) === "ENOENT") return []
-      throw new LocalIoError(`cannot list the keys in ${this.path}: ${codeOf(error)}`, { cause: error })
+      if (errnoOf(error) === "ENOENT") return []
+      throw new LocalIoError(`cannot list the keys in ${this.path}: ${errnoOf(error)}`, { cause: error })
     }
   }
 
@@ -360,18 +362,4 @@ function publicLine({ publicText, secret }: KeyMaterial): string | undefined {
   const line = publicText?.trimEnd()
   // Where nothing is secret, the file holds the same in full.
   return secret && line !== undefined && !line.includes("\n") ? line : undefined
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  if (process.platform === "win32") return // cannot open a directory
-  const directory = await open(path)
-  try {
-    await directory.sync()
-  } finally {
-    await directory.close()
-  }
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : "unknown reason"
 }

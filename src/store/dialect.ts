@@ -1,6 +1,5 @@
-import { randomUUID } from "node:crypto"
-import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises"
-import { basename, dirname, join } from "node:path"
+import { readFile } from "node:fs/promises"
+import { replaceFile } from "../files/replace-file.ts"
 import { type Feature, features, type ServiceName, serviceNames } from "./services.ts"
 
 /** What an endpoint was found to be and to do. */
@@ -82,37 +81,4 @@ function member(value: unknown, name: string): unknown {
   return typeof value === "object" && value !== null
     ? Object.entries(value).find(([key]) => key === name)?.[1]
     : undefined
-}
-
-async function replaceFile(path: string, text: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-  const beside = `${path}.${process.pid}.${randomUUID()}`
-  try {
-    await using file = await open(beside, "wx", 0o600)
-    await file.writeFile(text)
-    await file.sync()
-    await rename(beside, path)
-  } catch (error) {
-    await rm(beside, { force: true })
-    throw error
-  }
-  await sweepBeside(path)
-}
-
-/** Removes what processes that are no more have left of a replacement. */
-async function sweepBeside(path: string): Promise<void> {
-  for (const name of await readdir(dirname(path))) {
-    if (!name.startsWith(`${basename(path)}.`)) continue
-    const [, pid] = /^(\d+)\.[0-9a-f-]{36}$/.exec(name.slice(basename(path).length + 1)) ?? []
-    if (pid !== undefined && !isRunning(Number(pid))) await rm(join(dirname(path), name), { force: true })
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return error instanceof Error && "code" in error && error.code === "EPERM"
-  }
 }

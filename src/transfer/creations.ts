@@ -1,13 +1,13 @@
 import { readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { S3epError, UnavailableError } from "../errors.ts"
+import { errnoOf, localError } from "../files/local-error.ts"
+import { removeStateFile, writeStateFile } from "../files/state-file.ts"
 import type { ObjectAddress } from "../store/store.ts"
 import { abortStrays, mayHaveActed, type OwnUpload } from "../store/strays.ts"
 import type { TransferContext } from "./context.ts"
 import { uploadsDirectory } from "./journal.ts"
 import { decodeLine, encodeLine } from "./journal-lines.ts"
-import { errnoOf, localError } from "./local-error.ts"
-import { removeStateFile, writeStateFile } from "./state-file.ts"
 
 export function creationsPath(stateDirectory: string, id: string): string {
   return join(uploadsDirectory(stateDirectory), `${id}.creating`)

@@ -5,11 +5,11 @@ import { fromHex, hex, utf8 } from "../bytes.ts"
 import { sha256 } from "../crypto/kdf.ts"
 import { encodeEnvelope } from "../envelope/codec.ts"
 import { UsageError } from "../errors.ts"
+import { errnoOf, localError } from "../files/local-error.ts"
+import { writeStateFile } from "../files/state-file.ts"
 import type { ObjectAddress } from "../store/store.ts"
 import type { OpenObject } from "./inspect.ts"
-import { errnoOf, localError } from "./local-error.ts"
 import type { FileIdentity } from "./replace.ts"
-import { writeStateFile } from "./state-file.ts"
 
 const VERSION = 1
 

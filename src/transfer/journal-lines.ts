@@ -16,7 +16,7 @@ import {
 
 export type { AttemptLine, JournalHead, PartLine } from "./journal-shapes.ts"
 
-import { errnoOf, localError } from "./local-error.ts"
+import { errnoOf, localError } from "../files/local-error.ts"
 
 /** A journal as an earlier run left it. */
 export interface LoadedJournal {

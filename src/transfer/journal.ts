@@ -1,10 +1,10 @@
 import { join } from "node:path"
 import { hex, utf8 } from "../bytes.ts"
 import { sha256 } from "../crypto/kdf.ts"
+import { AppendFile } from "../files/append-file.ts"
+import { removeStateFile } from "../files/state-file.ts"
 import type { ObjectAddress } from "../store/store.ts"
-import { AppendFile } from "./append-file.ts"
 import { type AttemptLine, encodeLine, type JournalHead, type PartLine } from "./journal-lines.ts"
-import { removeStateFile } from "./state-file.ts"
 
 /** Names the upload of one object on one endpoint: 16 hexadecimal digits. */
 export function journalId(endpoint: string, { bucket, key }: ObjectAddress): string {

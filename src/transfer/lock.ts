@@ -6,8 +6,8 @@ import { hex, utf8 } from "../bytes.ts"
 import { sha256 } from "../crypto/kdf.ts"
 import type { RandomSource } from "../crypto/secret.ts"
 import { PreconditionError } from "../errors.ts"
-import { errnoOf, localError } from "./local-error.ts"
-import { makeDirectories } from "./make-directories.ts"
+import { errnoOf, localError } from "../files/local-error.ts"
+import { makeDirectories } from "../files/make-directories.ts"
 
 /** Who holds a lock, and how to tell whether they still live. */
 export interface LockOwner {

@@ -5,7 +5,8 @@ import { hex } from "../bytes.ts"
 import type { RandomSource } from "../crypto/secret.ts"
 import { type PrivateMetadata, parseMtime } from "../envelope/private-metadata.ts"
 import { PreconditionError } from "../errors.ts"
-import { errnoOf, localError } from "./local-error.ts"
+import { errnoOf, localError } from "../files/local-error.ts"
+import { syncDirectory } from "../files/sync-directory.ts"
 
 const MAX_NAME_BYTES = 255
 const PERMISSIONS = 0o777 // and never the set-id and sticky bits: the bucket does not decide who runs as whom
@@ -256,22 +257,4 @@ function without(pieces: readonly Uint8Array[], written: number): Uint8Array[] {
     if (done < piece.length) left.push(piece.subarray(done))
   }
   return left
-}
-
-// A rename is on the disk once its directory is. Not every platform lets a directory be opened or synced.
-async function syncDirectory(path: string): Promise<void> {
-  let directory: FileHandle
-  try {
-    directory = await open(path, constants.O_RDONLY)
-  } catch (error) {
-    if (["EISDIR", "EPERM", "EACCES"].includes(errnoOf(error) ?? "")) return
-    throw error
-  }
-  try {
-    await directory.sync()
-  } catch (error) {
-    if (!["EPERM", "EINVAL", "ENOTSUP"].includes(errnoOf(error) ?? "")) throw error
-  } finally {
-    await directory.close()
-  }
 }

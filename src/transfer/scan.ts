@@ -3,8 +3,8 @@ import { lstat, readdir, stat } from "node:fs/promises"
 import { join } from "node:path"
 import { concat, fromUtf8, utf8 } from "../bytes.ts"
 import { LocalIoError, type S3epError } from "../errors.ts"
+import { localError } from "../files/local-error.ts"
 import { Filter, type FilterPatterns } from "./filter.ts"
-import { localError } from "./local-error.ts"
 
 export interface ScanOptions extends FilterPatterns {
   /** What becomes of symbolic links: left out (if not given), gone into, or a failure each. */

@@ -1,6 +1,6 @@
 import { type FileHandle, open, stat } from "node:fs/promises"
 import { LocalIoError, PreconditionError, UsageError } from "../errors.ts"
-import { localError } from "./local-error.ts"
+import { localError } from "../files/local-error.ts"
 
 /** What tells one state of one file from every other; decimal strings, since nanoseconds exceed a double. */
 export interface SourceIdentity {

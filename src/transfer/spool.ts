@@ -3,7 +3,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { hex } from "../bytes.ts"
 import type { RandomSource } from "../crypto/secret.ts"
-import { localError } from "./local-error.ts"
+import { localError } from "../files/local-error.ts"
 
 /** What is kept in memory before a file is made. */
 const MEMORY_BYTES = 8 * 1024 ** 2

@@ -1,7 +1,7 @@
 import { lstat } from "node:fs/promises"
 import { join } from "node:path"
 import { UsageError } from "../errors.ts"
-import { errnoOf, localError } from "./local-error.ts"
+import { errnoOf, localError } from "../files/local-error.ts"
 
 const MAX_COMPONENT_BYTES = 255
 // "Naming Files, Paths, and Namespaces" (Microsoft): taken in every directory, whatever follows the first dot.

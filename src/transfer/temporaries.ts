@@ -1,9 +1,9 @@
 import { readdir, readFile, unlink, writeFile } from "node:fs/promises"
 import { join } from "node:path"
+import { errnoOf, localError } from "../files/local-error.ts"
+import { makeDirectories } from "../files/make-directories.ts"
 import type { TransferContext } from "./context.ts"
-import { errnoOf, localError } from "./local-error.ts"
 import { isAlive, ownerHere, type ProcessTable, parseOwner } from "./lock.ts"
-import { makeDirectories } from "./make-directories.ts"
 import { isTemporaryPath, lstatIfAny } from "./replace.ts"
 
 type Context = Pick<TransferContext, "stateDirectory" | "random">

@@ -1,11 +1,11 @@
 import { readdir, stat } from "node:fs/promises"
 import { layoutOfPlaintext, placeOfSegment } from "../agcm/layout.ts"
 import { DeniedError, NotFoundError, UnsupportedError, UsageError } from "../errors.ts"
+import { errnoOf, localError } from "../files/local-error.ts"
 import type { ListedUpload, ObjectAddress } from "../store/store.ts"
 import type { TransferContext } from "./context.ts"
 import { journalPath, lockPath, uploadsDirectory } from "./journal.ts"
 import { type JournalHead, loadJournal, type PartLine } from "./journal-lines.ts"
-import { errnoOf, localError } from "./local-error.ts"
 import { lockHolder } from "./lock.ts"
 
 /** A multipart upload that nobody has completed or aborted yet. */

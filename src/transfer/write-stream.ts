@@ -1,6 +1,6 @@
 import { constants } from "node:fs"
 import { type FileHandle, open } from "node:fs/promises"
-import { localError } from "./local-error.ts"
+import { localError } from "../files/local-error.ts"
 
 /**
  * Write to a pipe or a device, in order, as fast as it takes it.

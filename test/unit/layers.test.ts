@@ -7,7 +7,8 @@ import { describe, expect, test } from "vitest"
 const root = fileURLToPath(new URL("../../src", import.meta.url))
 
 const BASE = ["bytes", "errors"]
-const KEYS = ["keys", "crypto", ...BASE]
+const FILES = ["files", ...BASE]
+const KEYS = ["keys", "crypto", ...FILES]
 const ENVELOPE = ["envelope", ...KEYS]
 const TRANSFER = ["transfer", "agcm", "compat", "store", ...ENVELOPE]
 const LIBRARY = [...TRANSFER, "keyring", "rotation", "snapshot", "config", "index"]
@@ -19,10 +20,11 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   crypto: BASE,
   agcm: ["crypto", ...BASE],
   compat: ["agcm", "crypto", ...BASE],
-  keys: ["crypto", ...BASE],
+  files: BASE,
+  keys: ["crypto", ...FILES],
   envelope: KEYS,
   keyring: [...ENVELOPE, "store"],
-  store: BASE,
+  store: FILES,
   transfer: [...ENVELOPE, "agcm", "compat", "store"],
   rotation: [...TRANSFER, "keyring"],
   snapshot: [...TRANSFER, "keyring"],

@@ -3,6 +3,7 @@ import { basename, resolve } from "node:path"
 import { utf8 } from "../../bytes.ts"
 import type { PrivateMetadata } from "../../envelope/private-metadata.ts"
 import { UsageError } from "../../errors.ts"
+import { localError } from "../../files/local-error.ts"
 import type { ObjectFormat } from "../../transfer/inspect.ts"
 import {
   decryptFile,
@@ -14,7 +15,6 @@ import {
   type LocalRequest,
   type LocalResult,
 } from "../../transfer/local.ts"
-import { localError } from "../../transfer/local-error.ts"
 import { named } from "../../transfer/naming.ts"
 import { existsAlready, lstatIfAny } from "../../transfer/replace.ts"
 import { openSource } from "../../transfer/source.ts"

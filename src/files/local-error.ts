@@ -27,8 +27,12 @@ export function errnoOf(error: unknown): string | undefined {
   return typeof code === "string" && /^E[A-Z0-9]+$/.test(code) ? code : undefined
 }
 
-/** A failed system call as an error the user can act on; whatever is no system call's failure is returned unchanged. */
-export function localError(verb: "read" | "write", path: string, error: unknown): unknown {
+/**
+ * A failed system call as an error the user can act on; whatever is no system call's failure is returned unchanged.
+ *
+ * @param verb - what could not be done: "read", "write" and the like.
+ */
+export function localError(verb: string, path: string, error: unknown): unknown {
   const errno = errnoOf(error)
   if (errno === undefined || error instanceof S3epError) return error
   const reason = REASONS[errno] ?? errno

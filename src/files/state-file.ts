@@ -2,9 +2,11 @@ import { type FileHandle, open, rename, unlink } from "node:fs/promises"
 import { dirname } from "node:path"
 import { errnoOf, localError } from "./local-error.ts"
 import { makeDirectories } from "./make-directories.ts"
+import { syncDirectory } from "./sync-directory.ts"
 
 /**
- * Write a file of the state directory, whole or not at all: it is on the disk, under its name, when this returns.
+ * Write a file that one process at a time writes, whole or not at all: it is on the disk, under its name, when this
+ * returns.
  *
  * @throws {LocalIoError} if it cannot be written.
  */
@@ -41,16 +43,4 @@ export async function removeStateFile(path: string): Promise<void> {
 // One name for all: whoever writes next replaces what a crash has left of the one before.
 function besideOf(path: string): string {
   return `${path}.new`
-}
-
-// A new name is on the disk once its directory is; not every file system lets a directory be synced.
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, "r")
-  try {
-    await directory.sync()
-  } catch (error) {
-    if (!["EPERM", "EINVAL", "ENOTSUP"].includes(errnoOf(error) ?? "")) throw error
-  } finally {
-    await directory.close()
-  }
 }

@@ -2,7 +2,7 @@ import { mkdtemp, rm, stat, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { expect, onTestFinished, test } from "vitest"
-import { makeDirectories } from "../../../src/transfer/make-directories.ts"
+import { makeDirectories } from "../../../src/files/make-directories.ts"
 
 async function directory(): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), "s3ep-directories-"))
