@@ -52,7 +52,10 @@ async function ask(path = "/bucket/key?partNumber=3&uploadId=u", ending = /9$|<\
 test("passes on what it is given, and knows what it was", async () => {
   proxy.fault = undefined
   expect(await ask()).toMatch(/^HTTP\/1.1 200 OK\r\n.*0123456789$/s)
-  expect(await ask("/bucket/chunked", /0\r\n\r\n$/)).toMatch(/01234\r\n5\r\n56789/)
+  // One Node writes a chunk for each write, another one for both.
+  expect(await ask("/bucket/chunked", /0\r\n\r\n$/)).toMatch(
+    /\r\n(5\r\n01234\r\n5\r\n56789|a\r\n0123456789)\r\n0\r\n/,
+  )
   expect(acted).toEqual(["body", "body"])
   expect(proxy.exchanges).toMatchObject([
     { index: 1, operation: "UploadPart", partNumber: 3, status: 200, delivered: true, faulted: false },
