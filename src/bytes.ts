@@ -98,7 +98,7 @@ function owned(pooled: Buffer): Uint8Array<ArrayBuffer> {
  *
  * @param bytes - which nobody looks at any more: they are gone.
  */
-export function release(bytes: Uint8Array<ArrayBuffer>): void {
+export function release({ buffer, length }: Uint8Array): void {
   // Short arrays of Node's share their memory with others.
-  if (bytes.length > 0 && bytes.buffer.byteLength === bytes.length) bytes.buffer.transfer(0)
+  if (length > 0 && buffer.byteLength === length && buffer instanceof ArrayBuffer) buffer.transfer(0)
 }

@@ -1,9 +1,24 @@
+import { release } from "../bytes.ts"
+
 /** Bytes waiting to be taken in other sizes than they came in. Holds the arrays it is given until they are taken. */
 export class ByteQueue {
+  readonly #ownMemory: boolean
+  /** Where bytes of several pieces are put together, if what was taken before may be overwritten. */
+  #joined = new Uint8Array(0)
+  /** What the last view was of, if nothing else is left of it. */
+  #spent: Uint8Array | undefined
   #pieces: Uint8Array[] = []
   #first = 0 // index of the piece at the front
   #taken = 0 // bytes of it
   #bytes = 0
+
+  /**
+   * @param ownMemory - whether the arrays are nobody else's: each is given back once it was taken, and what `take`
+   * returns is there until it is called again.
+   */
+  constructor(ownMemory = false) {
+    this.#ownMemory = ownMemory
+  }
 
   get bytes(): number {
     return this.#bytes
@@ -22,17 +37,29 @@ export class ByteQueue {
    */
   take(count: number): Uint8Array {
     if (count > this.#bytes) throw new RangeError(`${count} bytes of ${this.#bytes}`)
+    if (this.#spent) release(this.#spent)
+    this.#spent = undefined
     const first = this.#pieces[this.#first]
-    if (first && first.length - this.#taken >= count) return this.#advance(first, count)
-    const whole = new Uint8Array(count)
+    if (first && first.length - this.#taken >= count) {
+      if (this.#ownMemory && first.length - this.#taken === count) this.#spent = first
+      return this.#advance(first, count)
+    }
+    const whole = this.#memory(count)
     for (let filled = 0; filled < count; ) {
       const piece = this.#pieces[this.#first]
       if (!piece) throw new RangeError("the queue lost count of its bytes")
       const part = this.#advance(piece, Math.min(count - filled, piece.length - this.#taken))
       whole.set(part, filled)
       filled += part.length
+      if (this.#ownMemory && this.#taken === 0) release(piece)
     }
     return whole
+  }
+
+  #memory(bytes: number): Uint8Array {
+    if (!this.#ownMemory) return new Uint8Array(bytes)
+    if (this.#joined.length < bytes) this.#joined = new Uint8Array(bytes)
+    return this.#joined.subarray(0, bytes)
   }
 
   #advance(piece: Uint8Array, count: number): Uint8Array {

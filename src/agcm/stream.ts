@@ -13,6 +13,7 @@ import { SegmentOpener, SegmentSealer } from "./segment.ts"
  * @param plaintext - sliced as it comes: slicing never changes the result. Its arrays are kept until sealed, so
  * the source may not reuse them.
  * @param drawSalt - a fresh 24-byte random salt each time.
+ * @param ownMemory - whether the arrays of `plaintext` are nobody else's: each is given back once it is sealed.
  * @returns headers, sealed chunks and the seal, each in memory of its own.
  */
 export async function* sealStream(
@@ -20,6 +21,7 @@ export async function* sealStream(
   geometry: Geometry,
   plaintext: AsyncIterable<Uint8Array>,
   drawSalt: () => Uint8Array,
+  ownMemory = false,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   checkGeometry(geometry)
   const salts: Uint8Array[] = []
@@ -27,7 +29,7 @@ export async function* sealStream(
   let chunkIndex = 0
   let sealer: SegmentSealer | undefined
   try {
-    for await (const { bytes, final } of inChunks(plaintext, geometry.chunkBytes)) {
+    for await (const { bytes, final } of inChunks(plaintext, geometry.chunkBytes, ownMemory)) {
       if (!sealer || chunkIndex === geometry.chunksPerSegment) {
         sealer?.[Symbol.dispose]()
         const salt = drawSalt()
@@ -108,12 +110,16 @@ export async function* openStream(
   }
 }
 
-/** Cut a stream into chunks of one size; the last one, and only it, is marked, and may be shorter or empty. */
+/**
+ * Cut a stream into chunks of one size, each there until the next one is asked for; the last one, and only it, is
+ * marked, and may be shorter or empty.
+ */
 async function* inChunks(
   source: AsyncIterable<Uint8Array>,
   chunkBytes: number,
+  ownMemory: boolean,
 ): AsyncGenerator<{ bytes: Uint8Array; final: boolean }, void, undefined> {
-  const queue = new ByteQueue()
+  const queue = new ByteQueue(ownMemory)
   for await (const piece of source) {
     queue.push(piece)
     while (queue.bytes > chunkBytes) yield { bytes: queue.take(chunkBytes), final: false }

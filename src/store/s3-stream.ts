@@ -10,6 +10,7 @@ import { Upload } from "@aws-sdk/lib-storage"
 import { NotFoundError, S3epError, UnavailableError, UsageError } from "../errors.ts"
 import type { ObjectAddress, ObjectStore, PutStreamOptions, StoredObject, UploadedPart } from "./store.ts"
 import { abortStrays, mayHaveActed } from "./strays.ts"
+import { StreamMemory } from "./stream-memory.ts"
 
 /**
  * Write a stream of unknown length. lib-storage cuts it and keeps the parts in flight; the requests it makes are
@@ -24,7 +25,9 @@ export async function putStream(
 ): Promise<StoredObject> {
   const { maxParts } = await store.limits(address.bucket, options)
   const requests = new Requests(store, address, options, now)
-  const source = Readable.from(bounded(body, maxParts * options.partBytes, address), { objectMode: false })
+  const source = Readable.from(requests.accept(bounded(body, maxParts * options.partBytes, address)), {
+    objectMode: false,
+  })
   source.once("error", (error) => requests.fail(error))
   const client = requests.client()
   const upload = new Upload({
@@ -84,6 +87,7 @@ class Requests {
   readonly #failure = new AbortController()
   readonly #running = new Set<Promise<unknown>>()
   readonly #parts = new Map<number, UploadedPart>()
+  readonly #memory: StreamMemory | undefined
   #uploadId: string | undefined
   /** When the request that made it was sent, and those before it that were not answered. */
   #sentAt = 0
@@ -95,6 +99,7 @@ class Requests {
     this.#store = store
     this.#address = address
     this.#options = options
+    this.#memory = options.ownMemory ? new StreamMemory(options.partBytes) : undefined
     this.signal = AbortSignal.any([this.#failure.signal, ...(options.signal ? [options.signal] : [])])
   }
 
@@ -105,6 +110,14 @@ class Requests {
   stored(): StoredObject {
     if (!this.#stored) throw new Error("lib-storage ended without writing the object")
     return this.#stored
+  }
+
+  /** What lib-storage is given to cut, on record. */
+  async *accept(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    for await (const slice of body) {
+      this.#memory?.give(slice)
+      yield slice
+    }
   }
 
   /** A client that reaches no network: its requests end here. */
@@ -173,13 +186,11 @@ class Requests {
         const { onSent } = this.#options
         const partNumber = Number(Reflect.get(input, "PartNumber"))
         const options = { ...call, customerKey, onSent }
-        const part = await this.#store.uploadPart(
-          this.#address,
-          this.#uploadId ?? "",
-          partNumber,
-          bodyOf(input),
-          options,
-        )
+        const uploadId = this.#uploadId ?? ""
+        const body = bodyOf(input)
+        this.#memory?.begin(partNumber, body)
+        const part = await this.#store.uploadPart(this.#address, uploadId, partNumber, body, options)
+        this.#memory?.end(partNumber)
         this.#parts.set(partNumber, part)
         return { ETag: part.etag }
       }

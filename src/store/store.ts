@@ -223,6 +223,8 @@ export interface PutStreamOptions extends PutOptions {
   readonly partBytes: number
   /** Parts in flight. */
   readonly concurrency: number
+  /** Whether the slices of the stream are in memory nobody else looks at, which is given back when they are sent. */
+  readonly ownMemory?: boolean | undefined
   /** Called with the bytes the store has taken since the last call; negative when a part starts over. */
   readonly onSent?: ((bytes: number) => void) | undefined
   /** The store to send the parts through instead of itself: `withRetry` names itself, so that each is retried. */

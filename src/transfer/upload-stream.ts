@@ -23,6 +23,8 @@ import { putSealed } from "./upload-whole.ts"
 export interface StreamRequest extends UploadOptions {
   /** Read once. Its arrays are kept until they are sealed, so it may not reuse them. */
   readonly source: AsyncIterable<Uint8Array>
+  /** Whether the arrays of `source` are in memory nobody else looks at, which is given back when they are sealed. */
+  readonly ownMemory?: boolean | undefined
   /** About how much will come: the part size is chosen for it. */
   readonly expectedBytes?: number | undefined
   /** Kept as the original's name. */
@@ -103,7 +105,7 @@ async function storeInParts(
   const fitting = Math.max(1, Math.floor(BUFFER_BUDGET_BYTES / partBytes))
   const meter = new StreamMeter(context, request.item, geometry)
   const drawSalt = () => context.random(SALT_BYTES)
-  const sealed = sealStream(object.dek, geometry, meter.readFrom(plaintext), drawSalt)
+  const sealed = sealStream(object.dek, geometry, meter.readFrom(plaintext), drawSalt, request.ownMemory)
   const stored = await put()
   meter.done()
   return {
@@ -125,6 +127,7 @@ async function storeInParts(
         checksum: request.checksum,
         partBytes,
         concurrency: Math.min(request.concurrency ?? DEFAULT_CONCURRENCY, fitting),
+        ownMemory: true,
         onSent: meter.sent,
       })
     } catch (error) {

@@ -282,6 +282,15 @@ export function describeObjectStore(name: string, open: () => Promise<OpenedStor
       expect(digest(await read("stream"))).toBe(digest(body))
     })
 
+    test.each([1000, 999_983, 6 * MiB])("a stream whose slices of %i bytes are its own", async (bytes) => {
+      const body = randomBytes(17 * MiB + 5)
+      async function* own() {
+        for (let at = 0; at < body.length; at += bytes) yield new Uint8Array(body.subarray(at, at + bytes))
+      }
+      await opened.store.putStream(at("stream-own"), own(), { ...streaming, ownMemory: true })
+      expect(digest(await read("stream-own"))).toBe(digest(body))
+    })
+
     test("a stream that fails leaves nothing behind", async () => {
       const body = failingAfter(randomBytes(7 * MiB), "the pipe broke")
       await expect(opened.store.putStream(at("broken"), body, streaming)).rejects.toThrow("the pipe broke")

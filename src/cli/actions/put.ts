@@ -75,6 +75,7 @@ async function putStream(
     ...wishes,
     address,
     source: open(),
+    ownMemory: true,
     item: source,
     expectedBytes,
   })

@@ -502,6 +502,30 @@ describe("failures on the way", () => {
     expect(s3.operations().filter((operation) => operation === "UploadPart")).toHaveLength(5)
   })
 
+  test("the memory of a stream is given back as it is sent, and a retry still has what it sends", async () => {
+    await using s3 = await openS3Fixture()
+    const when = { operation: "UploadPart" }
+    s3.server.faults.add({ when, times: 3, action: { status: 503, code: "SlowDown" } })
+    const body = randomBytes(40 * MiB)
+    const given: Uint8Array[] = []
+    let mostBytes = 0
+    async function* own() {
+      for (let at = 0; at < body.length; at += 65_552) {
+        given.push(new Uint8Array(body.subarray(at, at + 65_552)))
+        mostBytes = Math.max(
+          mostBytes,
+          given.reduce((sum, slice) => sum + slice.length, 0),
+        )
+        yield given.at(-1) ?? new Uint8Array(0)
+      }
+    }
+    const options = { settings, partBytes: 5 * MiB, concurrency: 2, ownMemory: true }
+    await retrying(s3.store).putStream(address, own(), options)
+    // As many parts as wait for the upload to be created, and what is read ahead.
+    expect(mostBytes).toBeLessThan(11 * MiB)
+    expect((await read(s3.store)).equals(body)).toBe(true)
+  })
+
   test("a stream that outgrows its parts is refused before the limit", async () => {
     await using s3 = await openS3Fixture()
     async function* endless() {
