@@ -26,7 +26,8 @@ export class ByteQueue {
 
   push(piece: Uint8Array): void {
     if (piece.length === 0) return
-    this.#pieces.push(piece)
+    // Not the Buffer it may be: slice() would not copy what is taken.
+    this.#pieces.push(new Uint8Array(piece.buffer, piece.byteOffset, piece.length))
     this.#bytes += piece.length
   }
 

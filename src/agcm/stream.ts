@@ -56,18 +56,20 @@ export async function* sealStream(
  *
  * @param dek - 32 bytes; borrowed until the iteration ends.
  * @param ciphertext - sliced as it comes. Its arrays are kept until opened, so the source may not reuse them.
+ * @param ownMemory - whether they are nobody else's: each is given back once it is opened.
  * @returns plaintext, chunk by chunk, in memory of its own. An empty object yields nothing.
  * @throws {RefusedError} at the first byte that is not what a writer produced.
  */
 export async function* openStream(
   dek: SecretBytes,
   ciphertext: AsyncIterable<Uint8Array>,
+  ownMemory = false,
 ): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
   const salts: Uint8Array[] = []
   let plaintextBytes = 0
   let chunkIndex = 0
   let opener: SegmentOpener | undefined
-  const queue = new ByteQueue()
+  const queue = new ByteQueue(ownMemory)
   const input = ciphertext[Symbol.asyncIterator]()
   let ended = false
   const fill = async (bytes: number): Promise<void> => {

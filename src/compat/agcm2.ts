@@ -84,7 +84,7 @@ export class Agcm2Format<E> implements Format {
 function openBody({ dek, kek }: OpenEnvelope): OpenBody {
   return {
     kek,
-    decrypt: (stored) => openStream(dek, stored),
+    decrypt: (stored, ownMemory) => openStream(dek, stored, ownMemory),
     [Symbol.dispose]: () => dek[Symbol.dispose](),
   }
 }

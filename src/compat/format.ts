@@ -90,11 +90,12 @@ export interface OpenBody extends Disposable {
    * Decrypt all of it.
    *
    * @param stored - the whole stored body, sliced as it comes; its arrays may be kept until the iteration ends.
+   * @param ownMemory - whether they are nobody else's: they may be given back, or given out as plaintext.
    * @returns plaintext in order, in memory of its own. Only a normal end says that it is whole and, as far as the
    * format can tell, genuine; what comes before may be released only if `proof` is `piece`.
    * @throws {IntegrityError} if it is not what was written.
    */
-  decrypt(stored: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array>
+  decrypt(stored: AsyncIterable<Uint8Array>, ownMemory?: boolean): AsyncIterable<Uint8Array>
   /** Decryption from the middle, where the format offers `ranges`. */
   readonly at?: RandomAccess | undefined
 }

@@ -75,6 +75,7 @@ export interface StreamOpening {
  *
  * @param keys - tried on the first record, in turn; 32 bytes each, borrowed until the iteration ends.
  * @param ciphertext - sliced as it comes. Its arrays are kept until opened, so the source may not reuse them.
+ * @param ownMemory - whether they are nobody else's: each is given back once it is opened.
  * @returns plaintext, record by record, in memory of its own.
  * @throws {HarpocratesRefusedError} at the first record that no writer produced.
  * @throws {KeyMissingError} if no key opens the first record: a wrong key and an altered record look the same.
@@ -83,9 +84,15 @@ export interface StreamOpening {
 export async function* openHarpocratesStream(
   keys: AsyncIterable<SecretBytes> | Iterable<SecretBytes>,
   ciphertext: AsyncIterable<Uint8Array>,
-  onOpen: (opening: StreamOpening) => void = () => undefined,
+  {
+    onOpen,
+    ownMemory,
+  }: {
+    readonly onOpen?: ((opening: StreamOpening) => void) | undefined
+    readonly ownMemory?: boolean | undefined
+  } = {},
 ): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
-  const queue = new ByteQueue()
+  const queue = new ByteQueue(ownMemory)
   const input = ciphertext[Symbol.asyncIterator]()
   let ended = false
   const fill = async (bytes: number): Promise<void> => {
@@ -102,7 +109,7 @@ export async function* openHarpocratesStream(
     for (let recordIndex = 0; ; recordIndex++) {
       await fill(LENGTH_BYTES)
       if (queue.bytes === 0) {
-        if (recordIndex === 0) onOpen({ header, keyIndex: null })
+        if (recordIndex === 0) onOpen?.({ header, keyIndex: null })
         return
       }
       if (queue.bytes < LENGTH_BYTES) throw new HarpocratesRefusedError("cut", recordIndex)
@@ -125,7 +132,7 @@ export async function* openHarpocratesStream(
           keyIndex++
         }
         if (!key) throw noKey(keyIndex)
-        onOpen({ header, keyIndex })
+        onOpen?.({ header, keyIndex })
       }
       const plaintext = aeadOpen(key.bytes, header.nonce, sealed)
       if (!plaintext) throw new HarpocratesRefusedError("tag", recordIndex)

@@ -67,7 +67,7 @@ export class HarpocratesStreamFormat implements Format {
     const rawKeys = this.#rawKeys
     return {
       kek: null,
-      decrypt: (stored) => openHarpocratesStream(aesKeys(rawKeys()), stored),
+      decrypt: (stored, ownMemory) => openHarpocratesStream(aesKeys(rawKeys()), stored, { ownMemory }),
       [Symbol.dispose]: () => undefined,
     }
   }

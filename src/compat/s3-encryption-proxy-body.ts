@@ -21,9 +21,10 @@ export async function* decryptGcmBody(
   aad: Uint8Array,
   hmac: Uint8Array | null,
   stored: AsyncIterable<Uint8Array>,
+  ownMemory = false,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const mac = macOf(dek, hmac)
-  const queue = new ByteQueue()
+  const queue = new ByteQueue(ownMemory)
   let opener: GcmStreamOpener | undefined
   for await (const piece of stored) {
     queue.push(piece)
@@ -52,9 +53,10 @@ export async function* decryptCtrBody(
   iv: Uint8Array | null,
   hmac: Uint8Array | null,
   stored: AsyncIterable<Uint8Array>,
+  ownMemory = false,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const mac = macOf(dek, hmac)
-  const queue = new ByteQueue()
+  const queue = new ByteQueue(ownMemory)
   let stream = iv && new CtrStream(dek.bytes, iv)
   for await (const piece of stored) {
     queue.push(piece)

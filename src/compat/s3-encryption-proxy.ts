@@ -87,12 +87,21 @@ function openBody(
   const dispose = () => dek[Symbol.dispose]()
   if (cipher === "aes-gcm") {
     const aad = utf8(objectKey ?? "")
-    return { kek, decrypt: (stored) => decryptGcmBody(dek, aad, hmac, stored), [Symbol.dispose]: dispose }
+    return {
+      kek,
+      decrypt: (...stored) => decryptGcmBody(dek, aad, hmac, ...stored),
+      [Symbol.dispose]: dispose,
+    }
   }
   const at: RandomAccess | undefined = iv
     ? { place: (plaintext) => plaintext, decrypt: (start, stored) => decryptCtrRange(dek, iv, start, stored) }
     : undefined
-  return { kek, decrypt: (stored) => decryptCtrBody(dek, iv, hmac, stored), at, [Symbol.dispose]: dispose }
+  return {
+    kek,
+    decrypt: (...stored) => decryptCtrBody(dek, iv, hmac, ...stored),
+    at,
+    [Symbol.dispose]: dispose,
+  }
 }
 
 function overheadOf({ cipher, iv }: ProxyMetadata): number {

@@ -59,6 +59,7 @@ export async function writeBeside(
   const sealed = {
     ...others,
     address,
+    ownMemory: true,
     settings: settingsBeside(settings),
     source: hashing(plaintext, written),
   }
@@ -105,7 +106,7 @@ async function compare(
   const answer = await store.get(address, { ifMatch: etag, versionId, requesterPays, customerKey, signal })
   const read = createHash("sha256")
   let readBytes = 0
-  for await (const chunk of openStream(dek, answer.body)) {
+  for await (const chunk of openStream(dek, answer.body, answer.ownMemory)) {
     signal.throwIfAborted()
     read.update(chunk)
     readBytes += chunk.length

@@ -54,13 +54,13 @@ export class BodyReader {
     return this.#joined.subarray(0, count)
   }
 
-  /** What was not taken, as it arrives, in slices for the caller to keep; then `end`. */
+  /** What was not taken, as it arrives, in slices that are the caller's alone; then `end`. */
   async *rest(): AsyncGenerator<Uint8Array, void, undefined> {
     while (this.#piece.length + this.#missing > 0) {
       if (this.#piece.length === 0) await this.#pull()
       const slice = this.#piece
       this.#piece = new Uint8Array(0) // or it would be given back
-      yield slice
+      yield this.#ownMemory ? slice : slice.slice()
     }
     await this.end()
   }

@@ -1,3 +1,4 @@
+import { release } from "../bytes.ts"
 import type { Finding } from "../compat/format.ts"
 import type { ByteRange } from "../store/store.ts"
 import type { TransferContext } from "./context.ts"
@@ -53,11 +54,12 @@ export async function downloadForeign(
       // A second time it is the same with its framing, so longer: it covers all that was written the first time.
       if (counted > 0) context.onProgress({ type: "advanced", item, bytes: -counted })
       counted = 0
-      return await writePieces(file, 0, plaintext, (written) => {
+      const onWritten = (written: number): void => {
         context.signal.throwIfAborted()
         counted += written
         context.onProgress({ type: "advanced", item, bytes: written })
-      })
+      }
+      return await writePieces(file, 0, plaintext, onWritten, release)
     })
     context.signal.throwIfAborted()
     await file.finish(options.finish)
@@ -125,6 +127,7 @@ export async function verifyForeign(
       context.signal.throwIfAborted()
       bytes += piece.length
       context.onProgress({ type: "advanced", item, bytes: piece.length })
+      release(piece)
     }
     return { bytes }
   })
@@ -143,7 +146,7 @@ function sourceOf(context: TransferContext, object: ForeignObject, { concurrency
     const { head, first } = object
     if (start === 0 && first.end <= window.end && !firstUsed) {
       firstUsed = true
-      yield head
+      yield head.slice()
       yield* first.body.rest()
       start = first.end
     }
@@ -158,7 +161,7 @@ function sourceOf(context: TransferContext, object: ForeignObject, { concurrency
   const limit = Math.min(concurrency ?? READ_AHEAD_WINDOWS, READ_AHEAD_WINDOWS)
   const stored = ({ start, end }: StoredRange = { start: 0, end: info.bytes }) =>
     inOrder(windowsOf(start, end, object.first.end), limit, fetch, { signal: context.signal })
-  return { subject: objectUri(address), reader, body, stored, repeatable: true }
+  return { subject: objectUri(address), reader, body, stored, ownMemory: true, repeatable: true }
 }
 
 /** @param firstEnd - where the first answer ends, which is not to be asked for again. */

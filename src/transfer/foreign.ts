@@ -19,6 +19,8 @@ export interface ForeignSource {
   readonly body: OpenBody
   /** The stored bytes, or a range of them. */
   stored(range?: StoredRange): AsyncIterable<Uint8Array>
+  /** Whether what `stored` yields is in memory nobody else looks at. */
+  readonly ownMemory?: boolean | undefined
   /** Whether `stored` can be called again: not of a pipe. */
   readonly repeatable: boolean
 }
@@ -63,14 +65,14 @@ export async function provisionally<T>(
   const expectation = context.reading?.expect
   if (expectation) return await provisionally(withoutExpectation(context), source, comparing)
   const { body, reader, repeatable } = source
-  if (!reader.mayBeFramed) return await consume(body.decrypt(source.stored()))
+  if (!reader.mayBeFramed) return await consume(body.decrypt(source.stored(), source.ownMemory))
   if (!repeatable) return await consume(proven(context, source))
   try {
     const unframed = () => tellUnframed(context, source)
-    return await consume(withoutFraming(body.decrypt(source.stored()), unframed))
+    return await consume(withoutFraming(body.decrypt(source.stored(), source.ownMemory), unframed))
   } catch (error) {
     if (!(error instanceof NotFramedError)) throw error
-    return await consume(body.decrypt(source.stored()))
+    return await consume(body.decrypt(source.stored(), source.ownMemory))
   }
 
   function comparing(plaintext: AsyncIterable<Uint8Array>): Promise<T> {
@@ -103,11 +105,11 @@ export async function* released(
     const { start, end } = within(range, plaintextBytes)
     if (end > start) yield* body.at.decrypt(start, source.stored(body.at.place({ start, end })))
   } else if (atOnce && !mayBeFramed) {
-    yield* slice(body.decrypt(source.stored()), range)
+    yield* slice(body.decrypt(source.stored(), source.ownMemory), range)
   } else if (!(atOnce && repeatable)) {
     yield* slice(proven(context, source), range)
   } else {
-    const { looksFramed, pieces } = await peek(body.decrypt(source.stored()))
+    const { looksFramed, pieces } = await peek(body.decrypt(source.stored(), source.ownMemory))
     if (!looksFramed) {
       yield* slice(pieces, range)
       return

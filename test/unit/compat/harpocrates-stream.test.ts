@@ -27,17 +27,18 @@ const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest(
 const otherKey = () => new SecretBytes(new Uint8Array(32).fill(9))
 
 async function* slices(bytes: Uint8Array, sliceBytes = 1000): AsyncGenerator<Uint8Array> {
-  for (let at = 0; at < bytes.length; at += sliceBytes) yield bytes.subarray(at, at + sliceBytes)
+  for (let at = 0; at < bytes.length; at += sliceBytes) yield bytes.slice(at, at + sliceBytes)
 }
 
 async function opened(keys: readonly SecretBytes[], stream: Uint8Array, sliceBytes?: number) {
   const pieces: Uint8Array[] = []
   let opening: StreamOpening | undefined
   try {
-    const source = slices(stream, sliceBytes)
-    for await (const piece of openHarpocratesStream(keys, source, (found) => {
+    const onOpen = (found: StreamOpening) => {
       opening = found
-    })) {
+    }
+    const source = slices(stream, sliceBytes)
+    for await (const piece of openHarpocratesStream(keys, source, { onOpen, ownMemory: true })) {
       pieces.push(piece)
     }
     return { released: concat(...pieces), opening, error: undefined }
