@@ -25,8 +25,6 @@ export interface LoadedJournal {
   /** The last line of each part. */
   readonly parts: ReadonlyMap<number, PartLine>
   readonly attempts: ReadonlyMap<number, readonly AttemptLine[]>
-  /** Whether more than one run wrote it: the first one's unsynced lines may be missing then. */
-  readonly resumed: boolean
   /** Whether Complete was asked for, or was about to be. */
   readonly completing: boolean
   /** Of its whole lines. */
@@ -83,7 +81,6 @@ export function parseJournal(content: Uint8Array, path: string): LoadedJournal |
   const { segments } = layoutOfPlaintext(head.plaintextBytes, head.geometry)
   const parts = new Map<number, PartLine>()
   const attempts = new Map<number, AttemptLine[]>()
-  let resumed = false
   let completing = false
   for (const [index, text] of rest.entries()) {
     const line = decodeLine(text)
@@ -92,11 +89,11 @@ export function parseJournal(content: Uint8Array, path: string): LoadedJournal |
       const known = attempts.get(line.attempt)
       if (known) known.push(line)
       else attempts.set(line.attempt, [line])
-    } else if (line && "resumed" in line) resumed = true
-    else if (line && "completing" in line) completing = true
-    else return { state: "damaged", why: `its line ${index + 2} is not as it was written`, head }
+    } else if (line && "completing" in line) completing = true
+    else if (!line || !("resumed" in line))
+      return { state: "damaged", why: `its line ${index + 2} is not as it was written`, head }
   }
-  return { state: "whole", head, parts, attempts, resumed, completing, bytes }
+  return { state: "whole", head, parts, attempts, completing, bytes }
 }
 
 function parseHead(text: string, path: string): JournalHead | null {

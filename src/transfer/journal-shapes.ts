@@ -27,12 +27,14 @@ export interface JournalHead {
   readonly created: string
 }
 
-/** An attempt that is about to be sent; the CRC-32 is missing where the part is streamed, and in the first run. */
+/** An attempt that is about to be sent. */
 export interface AttemptLine {
   readonly attempt: number
+  /** There if it is known not to be the first one at its part, whether or not this journal knows of that. */
+  readonly again?: true | undefined
   /** 24 bytes, hexadecimal. */
   readonly salt: string
-  /** Of the whole part. */
+  /** Of the whole part, to tell it from the other attempts; not where the part is streamed. */
   readonly crc32?: number | undefined
   /** The object's seal as this attempt at the last part carries it, hexadecimal. */
   readonly seal?: string | undefined
@@ -83,8 +85,9 @@ export function isPart(line: object, segments: number): line is PartLine {
 
 /** @param segments - how many parts the upload has. */
 export function isAttempt(line: object, segments: number): line is AttemptLine {
-  const { attempt, crc32 }: { [member in keyof AttemptLine]?: unknown } = line
-  return isPartNumber(attempt, segments) && (crc32 === undefined || isU32(crc32)) && hasSalt(line)
+  const { attempt, again, crc32 }: { [member in keyof AttemptLine]?: unknown } = line
+  const sound = (again === undefined || again === true) && (crc32 === undefined || isU32(crc32))
+  return isPartNumber(attempt, segments) && sound && hasSalt(line)
 }
 
 function isCut({

@@ -53,9 +53,9 @@ export class Journal {
     return new Journal(await AppendFile.reopen(path, bytes))
   }
 
-  /** Note an attempt before it is sent; `sync` waits for the disk. */
-  attempt(line: AttemptLine, sync: boolean): Promise<void> {
-    return this.#file.append(encodeLine(line), sync)
+  /** Note an attempt before it is sent; on the disk when this returns. */
+  attempt(line: AttemptLine): Promise<void> {
+    return this.#file.append(encodeLine(line), true)
   }
 
   /** Note a part the store has taken; on the disk when this returns. */

@@ -65,8 +65,23 @@ async function sweepBeside(path: string, processes: ProcessTable): Promise<void>
   for (const name of names.filter((other) => other.startsWith(`${basename(path)}.`))) {
     const beside = join(dirname(path), name)
     const left = await readLock(beside).catch(() => null)
-    if (left?.owner && !isAlive(left.owner, processes)) await unlinkIfAny(beside).catch(() => undefined)
+    const dead = left?.owner ? !isAlive(left.owner, processes) : left && isOfDead(name, processes)
+    if (dead) await unlinkIfAny(beside).catch(() => undefined)
   }
+}
+
+// Who makes a lock may die before its first byte is written: then its name alone says whose it was.
+function besidePath(path: string, { pid, host, nonce }: LockOwner): string {
+  return `${path}.${pid}-${hostTag(host)}.${nonce}`
+}
+
+function isOfDead(name: string, processes: ProcessTable): boolean {
+  const [, pid, host] = /\.(\d+)-([0-9a-f]{8})\.[0-9a-f]{16}$/.exec(name) ?? []
+  return host === hostTag(processes.host) && processes.startOf(Number(pid)) === null
+}
+
+function hostTag(host: string): string {
+  return hex(sha256(utf8(host))).slice(0, 8)
 }
 
 /** @returns who holds the lock now, or null if nobody alive does. */
@@ -91,7 +106,7 @@ async function acquire(
   processes: ProcessTable,
 ): Promise<Lock> {
   const owner = ownerHere(random, processes)
-  const beside = `${path}.${owner.nonce}`
+  const beside = besidePath(path, owner)
   await writeSynced(beside, JSON.stringify(owner))
   try {
     for (;;) {

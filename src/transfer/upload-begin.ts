@@ -61,7 +61,6 @@ export async function beginUpload(
         journal,
         done: new Map(),
         attempted: new Set(),
-        resumed: false,
       }
     } catch (error) {
       // Nobody would find it again. What comes of this is of no interest beside the journal's failure.

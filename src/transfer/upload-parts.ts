@@ -32,8 +32,6 @@ export interface UploadSession {
   readonly done: Map<number, PartLine>
   /** Parts somebody has tried to send. */
   readonly attempted: Set<number>
-  /** Whether an earlier run began it. */
-  readonly resumed: boolean
 }
 
 /**
@@ -96,8 +94,7 @@ async function sendBuffered(
   try {
     const attempt = newAttempt(job, session, partNumber)
     await sealPartInto(attempt, job.source, buffer.bytes, signal)
-    // The first run's attempts are told apart by their number; it costs half as much as sealing.
-    await noteAttempt(session, attempt, session.resumed ? crc32(buffer.bytes) : undefined)
+    await noteAttempt(session, attempt, buffer.bytes)
     idle = false
     const line = await deliver(job, session, attempt, buffer.bytes, signal)
     idle = true
@@ -122,7 +119,7 @@ async function streamPart(
       const attempt = newAttempt(job, session, partNumber)
       const sealed = watched(sealPartStream(attempt, job.source, signal))
       const body = { bytes: partBytes(session.plan.layout, partNumber - 1), stream: sealed.stream }
-      await noteAttempt(session, attempt, undefined)
+      await noteAttempt(session, attempt)
       try {
         return await deliver(job, session, attempt, body, signal)
       } catch (error) {
@@ -171,18 +168,18 @@ function newAttempt(job: UploadJob, session: UploadSession, partNumber: number):
   return { dek: session.dek, layout, segmentIndex: partNumber - 1, salt, seal }
 }
 
-// The first attempt's line may be lost in a crash: its part is sent again then. That there was a second one must
-// not be forgotten, or the first one's salt would be believed to be that of the part the store has.
+// Written ahead: a part the store has can be that of any attempt that was ever sent, and the seal has to name its salt.
+// A part's only attempt needs no checksum to be told from others; it would cost half as much as sealing.
 async function noteAttempt(
-  session: UploadSession,
-  attempt: PartAttempt,
-  crc: number | undefined,
+  { attempted, journal }: UploadSession,
+  { segmentIndex, salt, seal }: PartAttempt,
+  bytes?: Uint8Array,
 ): Promise<void> {
-  const partNumber = attempt.segmentIndex + 1
-  const again = session.attempted.has(partNumber)
-  session.attempted.add(partNumber)
-  const line = { attempt: partNumber, salt: hex(attempt.salt), crc32: crc, seal: sealText(attempt) }
-  await session.journal.attempt(line, again)
+  const partNumber = segmentIndex + 1
+  const again = attempted.has(partNumber) || undefined
+  attempted.add(partNumber)
+  const crc = again && bytes && crc32(bytes)
+  await journal.attempt({ attempt: partNumber, again, salt: hex(salt), crc32: crc, seal: seal && hex(seal) })
 }
 
 function sealOf(session: UploadSession, lastSalt: Uint8Array): Uint8Array<ArrayBuffer> {

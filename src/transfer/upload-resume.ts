@@ -79,7 +79,6 @@ export async function takeUpEarlier(job: UploadJob, journalPath: string): Promis
       journal: appended,
       done,
       attempted: new Set([...journal.attempts.keys(), ...listed.keys()]),
-      resumed: true,
     }
     try {
       await appended.mark({ resumed: new Date(context.clock.now()).toISOString() })
@@ -189,7 +188,7 @@ export function reconcile(
       continue
     }
     // UploadPart had succeeded, and we died before that was noted.
-    const attempt = attemptOf(part, journal.attempts.get(partNumber) ?? [], journal.resumed)
+    const attempt = attemptOf(part, journal.attempts.get(partNumber) ?? [])
     if (!attempt || part.bytes !== bytesOf(partNumber)) continue
     const { salt, seal } = attempt
     const { bytes, etag, checksum } = part
@@ -201,11 +200,7 @@ export function reconcile(
 }
 
 /** Which attempt the store's part is, if that is certain. */
-function attemptOf(
-  { checksum }: ListedPart,
-  attempts: readonly AttemptLine[],
-  resumed: boolean,
-): AttemptLine | undefined {
+function attemptOf({ checksum }: ListedPart, attempts: readonly AttemptLine[]): AttemptLine | undefined {
   const [first, ...others] = attempts
   if (checksum?.kind === "crc32") {
     const same = attempts.filter(
@@ -214,6 +209,6 @@ function attemptOf(
     if (same[0]) return same.length === 1 ? same[0] : undefined
     if (first?.crc32 !== undefined) return undefined
   }
-  // Without a checksum, the first run's only attempt is known to be the only one there was.
-  return others.length === 0 && !resumed ? first : undefined
+  // Without a checksum, the only one that is certain is the only one there was.
+  return others.length === 0 && !first?.again && first?.crc32 === undefined ? first : undefined
 }

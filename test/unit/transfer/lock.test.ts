@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto"
 import { readdir, readFile, stat, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { describe, expect, test } from "vitest"
@@ -62,6 +63,19 @@ describe("a lock of a dead process is taken over", () => {
     await using _lock = await acquire(site, machine(2, { 2: "200", 3: "300" }))
     const left = await readdir(join(site.directory, "state"))
     expect(left.sort()).toEqual(["x.lock", "x.lock.fedcba9876543210"])
+  })
+
+  test("and what it died before the first byte of, which only its name tells", async () => {
+    await using site = await openSite()
+    await acquire(site, machine(1, both))
+    const hostOf = (host: string) => createHash("sha256").update(host).digest("hex").slice(0, 8)
+    const named = (pid: number, host: string) => `x.lock.${pid}-${hostOf(host)}.0123456789abcdef`
+    for (const name of [named(1, "here"), named(3, "here"), named(1, "there")]) {
+      await writeFile(join(site.directory, "state", name), "")
+    }
+    await using _lock = await acquire(site, machine(2, { 2: "200", 3: "300" }))
+    const left = await readdir(join(site.directory, "state"))
+    expect(left.sort()).toEqual(["x.lock", named(1, "there"), named(3, "here")].sort())
   })
 
   test("but not one of another machine, which nobody here can ask", async () => {
