@@ -66,15 +66,15 @@ function fuzz([command, ...first]: readonly [string, ...string[]], target: strin
     "-print_final_stats=1",
   ]
   const child = spawn(command, args, { cwd: directory, stdio: ["ignore", "pipe", "pipe"] })
-  let log = ""
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding("utf8").on("data", (text: string) => {
-      log += text
-    })
-  }
+  // Each by itself: what is written to one in the middle of a line of the other would tear it.
+  const texts = [child.stdout, child.stderr].map((stream) => {
+    const pieces: string[] = []
+    stream.setEncoding("utf8").on("data", (piece: string) => pieces.push(piece))
+    return pieces
+  })
   return new Promise((resolve, reject) => {
     child.on("error", reject)
-    child.on("close", (status) => resolve({ target, status, log }))
+    child.on("close", (status) => resolve({ target, status, log: texts.flat().join("") }))
   })
 }
 
