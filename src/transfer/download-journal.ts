@@ -40,8 +40,8 @@ export interface TemporaryFile extends FileIdentity {
 /** A window that verified and was written; nothing here is believed before the file was read again. */
 export interface DoneWindow {
   readonly window: number
-  /** Of its plaintext. */
-  readonly crc32: number
+  /** Of its plaintext; see `WindowProofs`. */
+  readonly proof: string
   /** Of the segments that begin in it, hexadecimal, by segment index. */
   readonly salts: Readonly<Record<string, string>>
 }
@@ -210,11 +210,11 @@ function isTemporary(value: unknown): value is TemporaryFile {
 
 function isDoneWindow(value: unknown): value is DoneWindow {
   if (typeof value !== "object" || value === null) return false
-  const { window, crc32, salts }: { window?: unknown; crc32?: unknown; salts?: unknown } = value
+  const { window, proof, salts }: { window?: unknown; proof?: unknown; salts?: unknown } = value
   const isSalts = typeof salts === "object" && salts !== null
   return (
     Number.isSafeInteger(window) &&
-    Number.isSafeInteger(crc32) &&
+    typeof proof === "string" &&
     isSalts &&
     Object.values(salts).every((salt) => typeof salt === "string")
   )

@@ -17,8 +17,9 @@ import { acquireLock } from "./lock.ts"
 import { ObjectOpener } from "./opener.ts"
 import { discardTemporary, type FinishOptions, ReplacementFile, temporaryPath } from "./replace.ts"
 import { recordTemporary } from "./temporaries.ts"
+import { WindowProofs } from "./window-proofs.ts"
 import { segmentsBeginningIn, type Window, Windows } from "./windows.ts"
-import { crcOfFile, writePieces } from "./write-pieces.ts"
+import { holds, writePieces } from "./write-pieces.ts"
 
 const MEMORY_BYTES = 100 * 1024 ** 2
 /** What a window in flight takes beside its chunks: what was gathered for a write, and the socket's buffers. */
@@ -41,6 +42,14 @@ export interface WindowsRequest {
   /** The version the user asked for. */
   readonly versionId: string | undefined
   readonly resume: boolean
+}
+
+/** What a download is of, and how it is read. */
+interface Download {
+  readonly object: OpenObject
+  readonly opener: ObjectOpener
+  readonly windows: Windows
+  readonly proofs: WindowProofs
 }
 
 /** Where a download stands: its file, its journal, and the windows that need not be fetched. */
@@ -66,13 +75,17 @@ export async function downloadWindows(
   )
   const windows = new Windows(layout, windowBytes)
   const opener = new ObjectOpener(object)
-  const { file, journal, done, doneBytes } = await begin(context, object, opener, windows, request)
+  using proofs = new WindowProofs(object.dek)
+  const from = { object, opener, windows, proofs }
+  const { file, journal, done, doneBytes } = await begin(context, from, request)
   context.onProgress({ type: "started", item, bytes: layout.plaintextBytes, doneBytes, parts: undefined })
   const fetchWindow = async (window: Window, signal: AbortSignal): Promise<void> => {
-    const pieces = opener.open(window, signal)
+    const proof = proofs.begin(context.random)
+    const pieces = passing(opener.open(window, signal), proof)
     const onWritten = (bytes: number) => context.onProgress({ type: "advanced", item, bytes })
-    const { crc32 } = await writePieces(file, window.plaintextStart, pieces, onWritten, release)
-    await journal.append({ window: window.windowIndex, crc32, salts: saltsIn(window, layout, opener) })
+    await writePieces(file, window.plaintextStart, pieces, onWritten, release)
+    const salts = saltsIn(window, layout, opener)
+    await journal.append({ window: window.windowIndex, proof: proof.finish(), salts })
   }
   try {
     const limit = windowsAtOnce(layout, request.concurrency)
@@ -100,16 +113,15 @@ export async function downloadWindows(
 
 async function begin(
   context: TransferContext,
-  object: OpenObject,
-  opener: ObjectOpener,
-  windows: Windows,
+  download: Download,
   request: WindowsRequest,
 ): Promise<Progress> {
+  const { object } = download
   const identity = downloadIdentity(context.store.endpoint, object, request)
   const earlier = await loadDownloadJournal(request.journal)
   const resumed =
     earlier && request.resume && sameDownload(earlier.identity, identity)
-      ? await goOn(context, object.layout, opener, windows, earlier, request)
+      ? await goOn(context, download, earlier, request)
       : null
   if (resumed) return resumed
   if (earlier) await discardTemporary(earlier.temporary.path, earlier.temporary)
@@ -139,9 +151,7 @@ async function startOver(
 /** Believes of an earlier run what its file still shows; null if it has no such file any more. */
 async function goOn(
   context: TransferContext,
-  layout: Layout,
-  opener: ObjectOpener,
-  windows: Windows,
+  { object: { layout }, opener, windows, proofs }: Download,
   earlier: EarlierDownload,
   request: WindowsRequest,
 ): Promise<Progress | null> {
@@ -160,8 +170,8 @@ async function goOn(
       )
       if (begun.some(([, salt]) => !salt)) continue
       const { plaintextStart, plaintextBytes } = window
-      const crc = await crcOfFile(file, plaintextStart, plaintextBytes, context.signal)
-      if (crc !== claim.crc32) continue
+      const check = proofs.check(claim.proof)
+      if (!check || !(await holds(file, plaintextStart, plaintextBytes, check, context.signal))) continue
       for (const [segmentIndex, salt] of begun) if (salt) opener.keepSalt(segmentIndex, salt)
       done.add(claim.window)
       doneBytes += plaintextBytes
@@ -171,6 +181,16 @@ async function goOn(
   } catch (error) {
     await file.close()
     throw error
+  }
+}
+
+async function* passing<Piece extends Uint8Array>(
+  pieces: AsyncIterable<Piece>,
+  proof: { update(piece: Piece): void },
+): AsyncGenerator<Piece, void, undefined> {
+  for await (const piece of pieces) {
+    proof.update(piece)
+    yield piece
   }
 }
 

@@ -1,4 +1,4 @@
-import { crc32 } from "node:zlib"
+import type { GmacCheck } from "../crypto/gmac.ts"
 import type { ReplacementFile } from "./replace.ts"
 
 const GATHERED_BYTES = 1_048_576
@@ -9,7 +9,7 @@ const GATHERED_BYTES = 1_048_576
  * @param start - where the first one belongs in the file.
  * @param onWritten - called with the bytes written since the last call.
  * @param done - called with each piece once it was written.
- * @returns how many bytes there were, and their CRC-32.
+ * @returns how many bytes there were.
  */
 export async function writePieces<Piece extends Uint8Array>(
   file: ReplacementFile,
@@ -17,8 +17,7 @@ export async function writePieces<Piece extends Uint8Array>(
   pieces: AsyncIterable<Piece>,
   onWritten: (bytes: number) => void,
   done?: (piece: Piece) => void,
-): Promise<{ bytes: number; crc32: number }> {
-  let crc = 0
+): Promise<{ bytes: number }> {
   let position = start
   let gathered: Piece[] = []
   let gatheredBytes = 0
@@ -31,29 +30,28 @@ export async function writePieces<Piece extends Uint8Array>(
     gatheredBytes = 0
   }
   for await (const piece of pieces) {
-    crc = crc32(piece, crc)
     gathered.push(piece)
     gatheredBytes += piece.length
     if (gatheredBytes >= GATHERED_BYTES) await flush()
   }
   if (gatheredBytes > 0) await flush()
-  return { bytes: position - start, crc32: crc }
+  return { bytes: position - start }
 }
 
-/** The CRC-32 of what a file holds there; null if it ends before. */
-export async function crcOfFile(
+/** Whether a file holds there what a check expects. */
+export async function holds(
   file: ReplacementFile,
   position: number,
   bytes: number,
+  check: GmacCheck,
   signal: AbortSignal,
-): Promise<number | null> {
+): Promise<boolean> {
   const piece = new Uint8Array(Math.min(GATHERED_BYTES, bytes))
-  let crc = 0
   for (let done = 0; done < bytes; done += piece.length) {
     signal.throwIfAborted()
     const wanted = piece.subarray(0, Math.min(piece.length, bytes - done))
-    if ((await file.read(position + done, wanted)) < wanted.length) return null
-    crc = crc32(wanted, crc)
+    if ((await file.read(position + done, wanted)) < wanted.length) return false
+    check.update(wanted)
   }
-  return crc
+  return check.matches()
 }
