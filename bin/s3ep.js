@@ -82,8 +82,27 @@ async function printVersion() {
   process.stdout.write(`${manifest.version}\n`)
 }
 
+/** As wide as help gets, or wider: what the build wrote down is what the program would print. */
+const WIDE_COLUMNS = 100
+
+/** The help that is asked for and nothing else, if the build wrote it down. */
+async function findHelp() {
+  const path = process.argv.slice(2)
+  const option = path.pop()
+  const isHelp = (option === "--help" || option === "-h") && path.every((word) => /^[a-z-]+$/.test(word))
+  if (!isHelp || (process.stdout.columns || WIDE_COLUMNS) < WIDE_COLUMNS) return undefined
+  const { existsSync, readFileSync } = await builtin("fs")
+  const pages = new URL("../dist/cli/help.json", import.meta.url)
+  return existsSync(pages) ? JSON.parse(readFileSync(pages, "utf8"))[path.join(" ")] : undefined
+}
+
 /** The built program, or the sources of a checkout that has not been built. */
 async function start() {
+  const help = await findHelp()
+  if (help !== undefined) {
+    process.stdout.write(help)
+    return
+  }
   const { existsSync } = await import("node:fs")
   const built = new URL("../dist/cli/main.cjs", import.meta.url)
   const source = new URL("../src/cli/main.ts", import.meta.url)

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from "node:child_process"
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -66,6 +66,18 @@ test("runs where it was installed", () => {
   const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"))
   expect(s3ep("--version")).toEqual({ status: 0, stdout: `${version}\n`, stderr: "" })
   expect(s3ep("keys", "generate")).toMatchObject({ status: 0 })
+})
+
+test("prints the help that the program itself would print", () => {
+  const pages: Record<string, string> = JSON.parse(readFileSync(join(root, "dist/cli/help.json"), "utf8"))
+  expect(Object.keys(pages).length).toBeGreaterThan(20)
+  const program = join(directory, "program.cjs")
+  writeFileSync(program, `require(${JSON.stringify(join(installed, "s3ep/dist/cli/main.cjs"))}).runProcess()`)
+  for (const [path, page] of Object.entries(pages)) {
+    const args = [...path.split(" ").filter(Boolean), "--help"]
+    expect(s3ep(...args)).toEqual({ status: 0, stdout: page, stderr: "" })
+    expect(execFileSync(process.execPath, [program, ...args], { encoding: "utf8" })).toBe(page)
+  }
 })
 
 test("encrypts and decrypts a file", () => {
