@@ -1,11 +1,13 @@
 import { processIo } from "./io.ts"
 import { run } from "./run.ts"
+import { limitYoungGeneration } from "./young-generation.ts"
 
 /** How long the process waits, once all is done, for whatever still holds it. */
 const LINGER_MS = 500
 
 /** Run the process's own command line; what the launcher calls. */
 export async function runProcess(): Promise<void> {
+  limitYoungGeneration()
   process.exitCode = await run(process.argv.slice(2), processIo())
   // A connection that will not close, or a standard input nobody ends, must not keep a finished program.
   setTimeout(() => process.exit(), LINGER_MS).unref()
