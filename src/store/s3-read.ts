@@ -1,5 +1,6 @@
 import { GetObjectCommand, type GetObjectCommandOutput, HeadObjectCommand } from "@aws-sdk/client-s3"
 import { DeniedError, UnavailableError, UnsupportedError, UsageError } from "../errors.ts"
+import type { Pace } from "./pace.ts"
 import { failureOf, translate } from "./s3-errors.ts"
 import { isAnswer } from "./s3-http.ts"
 import { quoted, readInput } from "./s3-inputs.ts"
@@ -71,7 +72,7 @@ export async function getObject(
   return {
     info: infoOf(output, held.total),
     range: { start: held.start, end: held.end },
-    body: bodyOf(output.Body, held.end - held.start, sending),
+    body: bodyOf(output.Body, held.end - held.start, sending, session.pace()),
     // What a socket was read into is never part of Node's pool.
     ownMemory: isAnswer(output.Body),
   }
@@ -101,8 +102,8 @@ function heldRange(output: GetObjectCommandOutput): { start: number; end: number
 }
 
 /** `return()` gives the connection up even if nothing was read, which a bare generator would not. */
-function bodyOf(body: unknown, bytes: number, sending: Sending): AsyncIterable<Uint8Array> {
-  const slices = slicesOf(body, bytes, sending)
+function bodyOf(body: unknown, bytes: number, sending: Sending, pace: Pace): AsyncIterable<Uint8Array> {
+  const slices = slicesOf(body, bytes, sending, pace)
   const iterator: AsyncIterator<Uint8Array> = {
     next: () => slices.next(),
     return: () => {
@@ -113,11 +114,16 @@ function bodyOf(body: unknown, bytes: number, sending: Sending): AsyncIterable<U
   return { [Symbol.asyncIterator]: () => iterator }
 }
 
-async function* slicesOf(body: unknown, bytes: number, sending: Sending): AsyncGenerator<Uint8Array> {
+async function* slicesOf(
+  body: unknown,
+  bytes: number,
+  sending: Sending,
+  pace: Pace,
+): AsyncGenerator<Uint8Array> {
   let received = 0
   try {
     if (isIterable(body)) {
-      for await (const slice of body) {
+      for await (const slice of pace.keptBy(body, sending.action)) {
         sending.signal?.throwIfAborted()
         received += slice.length
         if (received > bytes) break // or it might never end

@@ -1,6 +1,7 @@
 import { S3Client, type S3ClientConfig } from "@aws-sdk/client-s3"
 import { NodeHttpHandler } from "@smithy/node-http-handler"
 import { UnavailableError } from "../errors.ts"
+import { Pace } from "./pace.ts"
 import type { Task } from "./s3-errors.ts"
 import { failureOf, isExpiredCredentials, isSkewed, regionOf, translate } from "./s3-errors.ts"
 import { connectionAgents } from "./s3-http.ts"
@@ -67,6 +68,11 @@ export class S3Session {
     this.#givenEndpoint =
       options.endpoint ?? (process.env["AWS_ENDPOINT_URL_S3"] || process.env["AWS_ENDPOINT_URL"] || undefined)
     this.endpoint = withoutUser(this.#givenEndpoint ?? "https://s3.amazonaws.com")
+  }
+
+  /** How fast the body of an answer has to come. */
+  pace(): Pace {
+    return new Pace(this.options.now ?? Date.now, this.options.timeouts?.silenceMs ?? SILENCE_MS)
   }
 
   /**
