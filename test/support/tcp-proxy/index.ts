@@ -94,6 +94,7 @@ class Link {
   readonly #answers: MessageReader
   readonly #exchanges: Exchange[]
   readonly #take: (exchange: Exchange) => ProxyAction | undefined
+  #coming: Promise<Head | null> | undefined
 
   constructor(
     client: Socket,
@@ -111,7 +112,8 @@ class Link {
 
   async run(): Promise<void> {
     for (;;) {
-      const request = await this.#requests.head()
+      // A server that ends a connection nobody uses ends the client's too, or the next request would go nowhere.
+      const request = await Promise.race([this.#requests.head(), this.#nextAnswer().then(whenNull)])
       if (!request) return
       const ongoing = this.#begin(request)
       const { action } = ongoing
@@ -123,6 +125,11 @@ class Link {
       const [sent, answered] = await Promise.allSettled([this.#pass(ongoing), this.#answer(ongoing)])
       if (sent.status === "rejected" || answered.status === "rejected" || !answered.value) return
     }
+  }
+
+  #nextAnswer(): Promise<Head | null> {
+    this.#coming ??= this.#answers.head()
+    return this.#coming
   }
 
   #begin(request: Head): Ongoing {
@@ -158,7 +165,8 @@ class Link {
   /** The server's answer, to the client. @returns whether the connection can go on. */
   async #answer(ongoing: Ongoing): Promise<boolean> {
     const { exchange, action, request } = ongoing
-    const head = await this.#answers.head()
+    const head = await this.#nextAnswer()
+    this.#coming = undefined
     if (!head) {
       this.#client.destroy()
       return false
@@ -234,6 +242,11 @@ class Link {
     this.#upstream.resetAndDestroy()
     this.#client.resetAndDestroy()
   }
+}
+
+/** Null if that is what there is; otherwise nothing, ever. */
+function whenNull(value: unknown): Promise<null> | null {
+  return value === null ? null : new Promise<null>(() => undefined)
 }
 
 async function* inTurn(first: Buffer, rest: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, undefined> {

@@ -63,6 +63,20 @@ test("passes on what it is given, and knows what it was", async () => {
   ])
 })
 
+test("what the server ends while nobody asks is ended for the client too", async () => {
+  proxy.fault = undefined
+  const { port, host } = new URL(proxy.endpoint)
+  const socket = connect(Number(port), "127.0.0.1")
+  const closed = new Promise<void>((resolve) => socket.on("close", () => resolve()))
+  const answered = new Promise<void>((resolve) =>
+    socket.on("data", (piece) => /9$/.test(`${piece}`) && resolve()),
+  )
+  socket.write(`PUT /bucket/key HTTP/1.1\r\nhost: ${host}\r\ncontent-length: 4\r\n\r\nbody`)
+  await answered
+  server.closeIdleConnections()
+  await closed
+})
+
 test("a cut in the request leaves the server without it, one in the answer does not", async () => {
   proxy.fault = undefined
   const whole = await ask()
