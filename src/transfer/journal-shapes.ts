@@ -4,6 +4,8 @@ import type { Checksum, ChecksumChoice, Conditions } from "../store/store.ts"
 import type { SourceIdentity } from "./source.ts"
 import type { StoredSettings } from "./stored-settings.ts"
 
+const MD5_BYTES = 16
+
 /** Of the journals this version writes. */
 export const JOURNAL_VERSION = 1
 
@@ -36,6 +38,8 @@ export interface AttemptLine {
   readonly salt: string
   /** Of the whole part, to tell it from the other attempts; not where the part is streamed. */
   readonly crc32?: number | undefined
+  /** Likewise, hexadecimal: what most services make a part's ETag of, and some list nothing else. */
+  readonly md5?: string | undefined
   /** The object's seal as this attempt at the last part carries it, hexadecimal. */
   readonly seal?: string | undefined
 }
@@ -85,9 +89,11 @@ export function isPart(line: object, segments: number): line is PartLine {
 
 /** @param segments - how many parts the upload has. */
 export function isAttempt(line: object, segments: number): line is AttemptLine {
-  const { attempt, again, crc32 }: { [member in keyof AttemptLine]?: unknown } = line
-  const sound = (again === undefined || again === true) && (crc32 === undefined || isU32(crc32))
-  return isPartNumber(attempt, segments) && sound && hasSalt(line)
+  const { attempt, again, crc32, md5 }: { [member in keyof AttemptLine]?: unknown } = line
+  const digests = (crc32 === undefined || isU32(crc32)) && (md5 === undefined || isHex(md5, MD5_BYTES))
+  return (
+    isPartNumber(attempt, segments) && (again === undefined || again === true) && digests && hasSalt(line)
+  )
 }
 
 function isCut({

@@ -200,7 +200,10 @@ export function reconcile(
 }
 
 /** Which attempt the store's part is, if that is certain. */
-function attemptOf({ checksum }: ListedPart, attempts: readonly AttemptLine[]): AttemptLine | undefined {
+function attemptOf(
+  { checksum, etag }: ListedPart,
+  attempts: readonly AttemptLine[],
+): AttemptLine | undefined {
   const [first, ...others] = attempts
   if (checksum?.kind === "crc32") {
     const same = attempts.filter(
@@ -209,6 +212,8 @@ function attemptOf({ checksum }: ListedPart, attempts: readonly AttemptLine[]): 
     if (same[0]) return same.length === 1 ? same[0] : undefined
     if (first?.crc32 !== undefined) return undefined
   }
+  const named = attempts.filter(({ md5 }) => md5 !== undefined && md5 === etag.replaceAll('"', ""))
+  if (named.length === 1) return named[0]
   // Without a checksum, the only one that is certain is the only one there was.
   return others.length === 0 && !first?.again && first?.crc32 === undefined ? first : undefined
 }
