@@ -49,10 +49,11 @@ export class StreamMemory {
     const held = this.#parts.filter(({ partNumber, sent }) => {
       return !sent || !this.#parts.some((later) => later.partNumber > partNumber)
     })
-    const memory = new Set(held.map(({ body }) => body.buffer))
-    for (const { body } of this.#parts) {
-      if (!memory.has(body.buffer)) release(new Uint8Array(body.buffer))
-    }
-    this.#parts = this.#parts.filter(({ body }) => memory.has(body.buffer))
+    const needed = new Set(held.map(({ body }) => body.buffer))
+    const all = new Set(this.#parts.map(({ body }) => body.buffer))
+    this.#parts = this.#parts.filter(({ body }) => needed.has(body.buffer))
+    // What is smaller than a part may be Node's pool, which others have pieces of.
+    if (this.#partBytes < Buffer.poolSize) return
+    for (const memory of all) if (!needed.has(memory)) release(new Uint8Array(memory))
   }
 }

@@ -146,7 +146,7 @@ function sourceOf(context: TransferContext, object: ForeignObject, { concurrency
     const { head, first } = object
     if (start === 0 && first.end <= window.end && !firstUsed) {
       firstUsed = true
-      yield head.slice()
+      yield new Uint8Array(head)
       yield* first.body.rest()
       start = first.end
     }
