@@ -1,5 +1,6 @@
 import {
   ListMultipartUploadsCommand,
+  type ListMultipartUploadsCommandOutput,
   ListObjectsV2Command,
   type ListObjectsV2CommandOutput,
   ListObjectVersionsCommand,
@@ -139,6 +140,7 @@ export async function* listUploads(
   const sending: Sending = { action, bucket, about: "bucket", signal: options.signal }
   const pages = new Pages(action)
   let listed = 0
+  let encoding: "url" | undefined = "url"
   let markers: { KeyMarker?: string; UploadIdMarker?: string } = {}
   for (let more = true; more; ) {
     const page = await session.run(sending, (client, http) =>
@@ -146,13 +148,18 @@ export async function* listUploads(
         new ListMultipartUploadsCommand({
           Bucket: bucket,
           ...callInput(options),
-          EncodingType: "url",
+          EncodingType: encoding,
           ...(options.prefix !== undefined && { Prefix: options.prefix }),
           ...markers,
         }),
         http,
       ),
     )
+    if (encoding && page.EncodingType === undefined && mayBeEncoded(page)) {
+      // Ceph encodes these keys and does not say so, others do neither: as they are, they can be told.
+      encoding = undefined
+      continue
+    }
     const key = keyDecoder(page.EncodingType, action)
     const { NextKeyMarker, NextUploadIdMarker } = page
     const asked = markers.KeyMarker && [markers.KeyMarker, markers.UploadIdMarker].join("\0")
@@ -171,6 +178,10 @@ export async function* listUploads(
     }
     more = (page.IsTruncated ?? false) && NextKeyMarker !== undefined
   }
+}
+
+function mayBeEncoded({ Uploads = [], NextKeyMarker = "" }: ListMultipartUploadsCommandOutput): boolean {
+  return [NextKeyMarker, ...Uploads.map(({ Key }) => Key ?? "")].some((key) => /[%+]/.test(key))
 }
 
 export async function* listVersions(

@@ -192,6 +192,16 @@ export function describeObjectStore(name: string, open: () => Promise<OpenedStor
       expect(await all(opened.store.listUploads(opened.bucket, { prefix: prefix + key }))).toEqual([])
     })
 
+    test.each(["with a space", "a+b", "ä%20%2B", "plain"])(
+      "an unfinished upload is listed under its key: %s",
+      async (key) => {
+        const uploadId = await startUpload(key)
+        const listed = await all(opened.store.listUploads(opened.bucket, { prefix: prefix + key }))
+        expect(listed).toMatchObject([{ address: at(key), uploadId }])
+        await opened.store.abortUpload(at(key), uploadId)
+      },
+    )
+
     test("an aborted upload is gone", async () => {
       const uploadId = await startUpload("aborted")
       const part = await sendPart("aborted", uploadId, 1, randomBytes(10))
