@@ -78,17 +78,23 @@ export function sameDownload(a: DownloadIdentity, b: DownloadIdentity): boolean 
   return inFixedOrder(a) === inFixedOrder(b)
 }
 
-/** Where the journal of a download is kept: one for each object, version and target. */
-export function downloadJournalPath(
-  stateDirectory: string,
+export function downloadsDirectory(stateDirectory: string): string {
+  return join(stateDirectory, "downloads")
+}
+
+/** Names the download of one object, in one version, to one target: 32 hexadecimal digits. */
+export function downloadJournalId(
   endpoint: string,
   address: ObjectAddress,
   versionId: string | undefined,
   target: string,
 ): string {
   const about = JSON.stringify([endpoint, address.bucket, address.key, versionId ?? null, target])
-  const name = createHash("sha256").update(about).digest("hex").slice(0, 32)
-  return join(stateDirectory, "downloads", `${name}.jsonl`)
+  return createHash("sha256").update(about).digest("hex").slice(0, 32)
+}
+
+export function downloadJournalPath(stateDirectory: string, id: string): string {
+  return join(downloadsDirectory(stateDirectory), `${id}.jsonl`)
 }
 
 /** The local record of an unfinished download: JSON lines, the first says of what, the others which windows are done. */

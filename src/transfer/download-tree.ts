@@ -7,6 +7,7 @@ import { forEachConcurrent } from "./concurrent.ts"
 import type { TransferContext } from "./context.ts"
 import { downloadFile } from "./download.ts"
 import type { ObjectFormat } from "./inspect.ts"
+import { LeftBehind } from "./left-behind.ts"
 import { withoutReserved } from "./list.ts"
 import { objectUri } from "./naming.ts"
 import { lstatIfAny } from "./replace.ts"
@@ -85,11 +86,14 @@ export async function downloadTree(
   }
   const { requesterPays, concurrency = OBJECTS_AT_ONCE } = request
   const { store, signal } = context
+  const left = request.existing === "skip" && !request.dryRun ? await LeftBehind.ofDownloads(context) : null
   await forEachConcurrent(
     wanted(withoutReserved(store.list(bucket, { prefix, requesterPays, signal })), prefix, request),
     concurrency,
     async (found, signal) => {
       const result = await getOne({ ...context, signal }, found, request)
+      if (result?.outcome === "skipped" && result.target !== null)
+        await left?.forgetDownload(result.address, undefined, result.target)
       if (result) settle(result)
     },
     { signal },

@@ -3,7 +3,7 @@ import { HEADER_BYTES } from "../agcm/layout.ts"
 import { release } from "../bytes.ts"
 import type { ObjectAddress } from "../store/store.ts"
 import type { TransferContext } from "./context.ts"
-import { downloadJournalPath } from "./download-journal.ts"
+import { downloadJournalId, downloadJournalPath } from "./download-journal.ts"
 import { downloadStream } from "./download-stream.ts"
 import { downloadWindows } from "./download-windows.ts"
 import type { ReadRequest } from "./fetch.ts"
@@ -86,7 +86,8 @@ export async function downloadFile(
   if (found.existing && !overwrite) throw existsAlready(target)
   await sweepOnce(context)
   const { stateDirectory, store } = context
-  const journal = downloadJournalPath(stateDirectory, store.endpoint, address, request.versionId, target)
+  const id = downloadJournalId(store.endpoint, address, request.versionId, target)
+  const journal = downloadJournalPath(stateDirectory, id)
   const begun = await isThere(journal)
   // A run that goes on has the beginning already. A first window is at least half of the limit.
   await using object = await openObject(context, request, begun ? HEADER_BYTES : windowBytes / 2)

@@ -2,6 +2,7 @@ import { NotFoundError, S3epError, UsageError } from "../errors.ts"
 import type { ObjectAddress } from "../store/store.ts"
 import { forEachConcurrent } from "./concurrent.ts"
 import type { TransferContext } from "./context.ts"
+import { LeftBehind } from "./left-behind.ts"
 import { objectUri } from "./naming.ts"
 import { PartMemory } from "./part-memory.ts"
 import { BUFFER_BUDGET_BYTES } from "./plan.ts"
@@ -76,6 +77,7 @@ export async function uploadTree(
   // A bucket that is not there is one failure, not one for each file.
   await context.store.limits(bucket, { signal, requesterPays })
   const memory = new PartMemory(BUFFER_BUDGET_BYTES)
+  const left = request.skipExisting && !request.dryRun ? await LeftBehind.ofUploads(context) : null
   const failed: { item: string; error: S3epError }[] = []
   let [done, skipped, bytes] = [0, 0, 0]
   const settle = (item: UploadTreeItem): void => {
@@ -86,6 +88,7 @@ export async function uploadTree(
     request.onItem?.(item)
   }
   const work = async (candidate: Candidate, workSignal: AbortSignal): Promise<void> => {
+    if (candidate.exists) await left?.forgetUpload({ ...request, address: candidate.address })
     settle(await settleOne({ ...context, signal: workSignal }, request, candidate, memory))
   }
   await forEachConcurrent(candidates(context, request), request.concurrency ?? FILES_AT_ONCE, work, {

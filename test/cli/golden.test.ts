@@ -9,7 +9,7 @@ import { openKeySet } from "../../src/keys/keyset.ts"
 import { systemRandom } from "../../src/keys/random.ts"
 import type { ObjectAddress } from "../../src/store/store.ts"
 import { downloadFile } from "../../src/transfer/download.ts"
-import { downloadJournalPath } from "../../src/transfer/download-journal.ts"
+import { downloadJournalId, downloadJournalPath } from "../../src/transfer/download-journal.ts"
 import { journalId, journalPath } from "../../src/transfer/journal.ts"
 import { decodeLine, encodeLine, type JournalHead } from "../../src/transfer/journal-lines.ts"
 import { openSource } from "../../src/transfer/source.ts"
@@ -160,7 +160,10 @@ describe.each(versions)("what %s wrote", (version) => {
     const path = home.path(".back.s3ep-000000000000.part")
     await cp(join(directory, "journals", golden.download.temporary), path)
     const { dev: device, ino: inode } = await stat(path)
-    const journal = downloadJournalPath(home.path("state/s3ep"), head.endpoint, address, undefined, target)
+    const journal = downloadJournalPath(
+      home.path("state/s3ep"),
+      downloadJournalId(head.endpoint, address, undefined, target),
+    )
     await mkdir(home.path("state/s3ep/downloads"), { recursive: true, mode: 0o700 })
     const begun = JSON.stringify({ ...head, target, temporary: { ...head.temporary, path, device, inode } })
     await writeFile(journal, [begun, ...rest].join("\n"))

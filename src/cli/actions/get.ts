@@ -9,6 +9,7 @@ import { downloadFile } from "../../transfer/download.ts"
 import { downloadStream } from "../../transfer/download-stream.ts"
 import type { ReadRequest } from "../../transfer/fetch.ts"
 import { inspectObject, type ObjectFormat } from "../../transfer/inspect.ts"
+import { LeftBehind } from "../../transfer/left-behind.ts"
 import { objectUri } from "../../transfer/naming.ts"
 import { existsAlready, lstatIfAny } from "../../transfer/replace.ts"
 import { nameInDirectory } from "../../transfer/target.ts"
@@ -76,7 +77,12 @@ async function toFiles(
     const target = into ? nameInDirectory(given, address.key) : given
     const existing = (await lstatIfAny(target)) !== null
     if (into && (await isDirectory(target))) throw existsAlready(target) // or it would go into that
-    if (options.skipExisting && existing) return skipped(session, uri, target)
+    if (options.skipExisting && existing) {
+      if (!options.dryRun) {
+        await (await LeftBehind.ofDownloads(context)).forgetDownload(address, options.versionId, target)
+      }
+      return skipped(session, uri, target)
+    }
     if (options.dryRun) {
       if (existing && !options.clobber) throw existsAlready(target)
       const { bytes: storedBytes } = await context.store.head(address, { ...common, signal: session.signal })

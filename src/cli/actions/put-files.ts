@@ -1,6 +1,7 @@
 import { join, relative } from "node:path"
 import { forEachConcurrent } from "../../transfer/concurrent.ts"
 import type { TransferContext } from "../../transfer/context.ts"
+import { LeftBehind } from "../../transfer/left-behind.ts"
 import { objectUri } from "../../transfer/naming.ts"
 import { PartMemory } from "../../transfer/part-memory.ts"
 import { BUFFER_BUDGET_BYTES } from "../../transfer/plan.ts"
@@ -54,6 +55,7 @@ async function putFile(
 ): Promise<void> {
   const uri = objectUri(address)
   if (options.skipExisting && (await exists(context, address, wishes))) {
+    if (!options.dryRun) await (await LeftBehind.ofUploads(context)).forgetUpload({ ...wishes, address })
     leftAlone(session, source, uri, STORED_ALREADY)
     return
   }
