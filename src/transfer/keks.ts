@@ -1,5 +1,5 @@
 import { type Envelope, openEnvelope } from "../envelope/envelope.ts"
-import { KeyMissingError } from "../errors.ts"
+import { KeyMissingError, S3epError } from "../errors.ts"
 import type { Kek } from "../keys/kek.ts"
 import type { ObjectAddress } from "../store/store.ts"
 import type { TransferContext } from "./context.ts"
@@ -16,6 +16,16 @@ export async function writersOf(
   address: ObjectAddress,
 ): Promise<readonly Kek[]> {
   return (await keyrings?.writersFor(address)) ?? keys.writers
+}
+
+/** Whether a failure is that there are no keys to write with: no other object would fare better. */
+export function isForWantOfWriters({ keys }: WithKeys, error: S3epError): boolean {
+  try {
+    void keys.writers
+    return false
+  } catch (reason) {
+    return reason instanceof S3epError && reason.message === error.message
+  }
 }
 
 /**

@@ -2,6 +2,7 @@ import { NotFoundError, S3epError, UsageError } from "../errors.ts"
 import type { ObjectAddress } from "../store/store.ts"
 import { forEachConcurrent } from "./concurrent.ts"
 import type { TransferContext } from "./context.ts"
+import { isForWantOfWriters } from "./keks.ts"
 import { LeftBehind } from "./left-behind.ts"
 import { objectUri } from "./naming.ts"
 import { PartMemory } from "./part-memory.ts"
@@ -65,7 +66,7 @@ export interface UploadTreeResult {
  * Put all files of a tree below a prefix, several at once and within one memory budget. What fails is collected and
  * does not stop the others.
  *
- * @throws {NotFoundError} if there is no such bucket; {LocalIoError} if the root is no readable directory; the
+ * @throws {NotFoundError} if there is no such bucket; {KeyMissingError} if there is no key to write with; {LocalIoError} if the root is no readable directory; the
  * signal's reason when interrupted.
  */
 export async function uploadTree(
@@ -130,8 +131,7 @@ async function settleOne(
     return { ...item, outcome: "done", bytes: result.bytes, result }
   } catch (error) {
     context.signal.throwIfAborted()
-    if (!(error instanceof S3epError) || (error instanceof NotFoundError && error.what === "bucket"))
-      throw error
+    if (!(error instanceof S3epError) || failsAll(context, error)) throw error
     return { ...item, outcome: "failed", error }
   }
 }
@@ -158,6 +158,11 @@ async function* candidates(
   } finally {
     await listing?.return?.()
   }
+}
+
+/** What would fail every other file, too, is one failure and not thousands. */
+function failsAll(context: TransferContext, error: S3epError): boolean {
+  return error instanceof NotFoundError ? error.what === "bucket" : isForWantOfWriters(context, error)
 }
 
 function checkKey(address: ObjectAddress): void {

@@ -5,6 +5,7 @@ import { describe, expect, onTestFinished, test } from "vitest"
 import { DeniedError } from "../../src/errors.ts"
 import { faulty } from "../support/faults.ts"
 import type { MemoryStore } from "../support/memory-store.ts"
+import { runCli } from "../support/run-cli.ts"
 import { type CliSite, openCliSite } from "./cli-site.ts"
 
 // The disk, the file system, the source and the clock play tricks. One clear error, the right status, nothing lost.
@@ -276,4 +277,16 @@ describe("a clock that jumps back", () => {
     expect(lines.filter(({ type }) => type === "aborted")).toEqual([])
     expect(site.store.uploads.size).toBe(1)
   })
+})
+
+test("a key that cannot be read is one error, however many files there are", async () => {
+  const site = await openCliSite()
+  await mkdir(site.home.path("tree"))
+  for (const name of ["a", "b", "c"]) await writeFile(site.home.path(`tree/${name}`), content(10))
+  await mkdir(site.home.path("config/s3ep/keys"), { recursive: true })
+  await writeFile(site.home.path("config/s3ep/keys/default.key"), "torn", { mode: 0o600 })
+  const put = ["put", "-r", "tree", "s3://vault/tree/", "--no-progress"]
+  const { status, stderr } = await runCli(put, { home: site.home, store: site.store, env: {} })
+  expect(status, stderr).toBe(5)
+  expect(stderr.match(/error:/g)).toHaveLength(1)
 })
