@@ -189,7 +189,7 @@ describe("ListParts is believed, not the journal", () => {
       const store = faulty(site.store, { call: 4, operation: "uploadPart", moment: "after" })
       await thrown(finish({ concurrency: 1, checksum }, { store }))
       expect(await finish({ checksum })).toMatchObject({ resumedParts: 4 })
-      expect(sentParts()).toEqual([1, 2, 3, 4, 5, 6])
+      expect(sentParts().toSorted()).toEqual([1, 2, 3, 4, 5, 6])
       await expectWhole()
     },
   )
@@ -249,7 +249,8 @@ describe("ListParts is believed, not the journal", () => {
     const dying = faulty(site.store, { call: 2, operation: "uploadPart", moment: "before" })
     await thrown(finish({}, { store: dying }))
     expect(await finish()).toMatchObject({ parts: PARTS, resumedParts: PARTS - 1 })
-    expect(sentParts()).toEqual([1, 2, 3, 4, 5, 6, 1, 6])
+    expect(sentParts().toSorted()).toEqual([1, 1, 2, 3, 4, 5, 6, 6])
+    expect(sentParts().slice(PARTS)).toEqual([1, 6])
     await expectWhole()
   })
 })
