@@ -9,6 +9,7 @@ import { downloadWindows } from "./download-windows.ts"
 import type { ReadRequest } from "./fetch.ts"
 import { downloadForeign } from "./foreign-download.ts"
 import { type ForeignObject, type ObjectFormat, type OpenObject, openObject } from "./inspect.ts"
+import { LeftBehind } from "./left-behind.ts"
 import { namingObject, objectUri } from "./naming.ts"
 import { ObjectOpener } from "./opener.ts"
 import {
@@ -83,7 +84,10 @@ export async function downloadFile(
   const found = await fileTarget(request)
   if (found.kind === "stream") return downloadToStream(context, request, found.path, item)
   const target = found.path
-  if (found.existing && !overwrite) throw existsAlready(target)
+  if (found.existing && !overwrite) {
+    await (await LeftBehind.ofDownloads(context)).forgetDownload(address, request.versionId, target)
+    throw existsAlready(target)
+  }
   await sweepOnce(context)
   const { stateDirectory, store } = context
   const id = downloadJournalId(store.endpoint, address, request.versionId, target)

@@ -121,20 +121,23 @@ describe("a download that was done when its process was killed", () => {
     return snapshot
   }
 
-  const getTree = (site: Site) =>
+  const getTree = (site: Site, existing: "skip" | "fail" = "skip") =>
     downloadTree(site.context(), {
       bucket: "vault",
       prefix: "backup/",
       target: join(site.directory, "back"),
-      existing: "skip",
+      existing,
     })
 
-  test("leaves nothing that skipping would keep", async () => {
+  test.each([
+    ["skip", { done: 0, skipped: 1, failed: [] }],
+    ["fail", { done: 0, skipped: 0, failed: [expect.anything()] }],
+  ] as const)("leaves nothing that leaving the file alone would keep (%s)", async (existing, result) => {
     await using site = await openSite()
     const snapshot = await killed(site)
     await snapshot.putBack()
     expect(await snapshot.names()).toHaveLength(2)
-    expect(await getTree(site)).toMatchObject({ done: 0, skipped: 1, failed: [] })
+    expect(await getTree(site, existing)).toMatchObject(result)
     expect(await snapshot.names()).toEqual([])
   })
 
