@@ -19,11 +19,12 @@ import {
 } from "../errors.ts"
 import type { S3Dialect } from "./s3-dialect.ts"
 import { withHeaders } from "./s3-headers.ts"
+import type { HttpOptions } from "./s3-http.ts"
 import { conditionsInput, quoted } from "./s3-inputs.ts"
 import { listUploads, listVersions } from "./s3-list.ts"
 import { etagOf } from "./s3-outputs.ts"
 import { headObject } from "./s3-read.ts"
-import type { HttpOptions, S3Session } from "./s3-session.ts"
+import type { S3Session } from "./s3-session.ts"
 import type { Feature } from "./services.ts"
 import type { Conditions, CopySource, CustomerKey, ObjectAddress } from "./store.ts"
 

@@ -10,6 +10,11 @@ const https = process.getBuiltinModule("node:https")
 
 const READ_BYTES = 256 * 1024
 
+/** With what of its own a request is sent. */
+export interface HttpOptions {
+  readonly abortSignal?: AbortSignal
+}
+
 /** The connections of one store, kept for the next request. */
 export function connectionAgents(maxSockets: number) {
   const options = { keepAlive: true, maxSockets, maxFreeSockets: maxSockets, noDelay: true }

@@ -81,14 +81,16 @@ export function addPayloadHeaders(client: S3Client): void {
   client.middlewareStack.add(
     (next) => (args) => {
       const { request } = args
-      if (isRequest(request) && typeof request.body === "object" && request.body !== null) {
-        const prepared = headersOfBody.get(request.body)
-        if (prepared) Object.assign(request.headers, prepared)
-      }
+      if (isRequest(request)) Object.assign(request.headers, preparedHeaders(request.body))
       return next(args)
     },
     { step: "build", priority: "high", name: "payloadHeaders" },
   )
+}
+
+/** What a request with that body is to be sent with; nothing if nobody prepared it. */
+export function preparedHeaders(body: unknown): Readonly<Record<string, string>> | undefined {
+  return typeof body === "object" && body !== null ? headersOfBody.get(body) : undefined
 }
 
 /** For bodies made elsewhere: those of streamed parts. */

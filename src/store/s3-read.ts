@@ -15,8 +15,8 @@ export async function headObject(
 ): Promise<ObjectInfo> {
   const sending = reading(address, options.signal)
   try {
-    const output = await session.run(sending, (client, http) =>
-      client.send(
+    const output = await session.run(sending, (_client, http, shortWay) =>
+      shortWay.send(
         new HeadObjectCommand({
           ...readInput(address, options),
           ...(options.wholeChecksum && { ChecksumMode: "ENABLED" }),
@@ -41,8 +41,8 @@ export async function getObject(
 ): Promise<ObjectBody> {
   const { range } = options
   const sending = reading(address, options.signal)
-  const output = await session.run(sending, (client, http) =>
-    client.send(
+  const output = await session.run(sending, (_client, http, shortWay) =>
+    shortWay.send(
       new GetObjectCommand({
         ...readInput(address, options),
         ...(range && { Range: `bytes=${range.start}-${range.end === undefined ? "" : range.end - 1}` }),

@@ -4,9 +4,11 @@ import { UnavailableError } from "../errors.ts"
 import { Pace } from "./pace.ts"
 import type { Task } from "./s3-errors.ts"
 import { failureOf, isExpiredCredentials, isSkewed, regionOf, translate } from "./s3-errors.ts"
-import { connectionAgents } from "./s3-http.ts"
+import { connectionAgents, type HttpOptions } from "./s3-http.ts"
 import { limitDocument } from "./s3-limit.ts"
 import { addPayloadHeaders } from "./s3-payload.ts"
+import { S3Sha256 } from "./s3-sha256.ts"
+import { ShortWay } from "./s3-short-way.ts"
 import type { ServiceName } from "./services.ts"
 
 export interface S3StoreOptions {
@@ -33,15 +35,16 @@ export interface S3StoreOptions {
   readonly timeouts?: { readonly connectMs?: number; readonly silenceMs?: number } | undefined
 }
 
-export interface HttpOptions {
-  readonly abortSignal?: AbortSignal
-}
-
 /** What a request needs besides its input. */
 export interface Sending extends Task {
   readonly signal?: AbortSignal | undefined
   /** False if the body is a stream: then nothing is tried a second time. */
   readonly restartable?: boolean | undefined
+}
+
+interface Connected {
+  readonly client: S3Client
+  readonly shortWay: ShortWay
 }
 
 const nothing = () => undefined
@@ -57,7 +60,7 @@ export class S3Session {
   /** Headers of the last answer, with names in lower case. */
   answered: Readonly<Record<string, string>> | undefined
   readonly #regions = new Map<string, string>()
-  readonly #clients = new Map<string, Promise<S3Client>>()
+  readonly #clients = new Map<string, Promise<Connected>>()
   readonly #noticed = new Set<string>()
   readonly #givenEndpoint: string | undefined
   #configured: Promise<Configured> | undefined
@@ -79,14 +82,17 @@ export class S3Session {
    * Run a request until it is answered. It is sent again, once, where the answer says how to: to the bucket's own
    * region, or with the service's time; expired credentials are renewed for the caller's next attempt.
    */
-  async run<T>(sending: Sending, attempt: (client: S3Client, http: HttpOptions) => Promise<T>): Promise<T> {
+  async run<T>(
+    sending: Sending,
+    attempt: (client: S3Client, http: HttpOptions, shortWay: ShortWay) => Promise<T>,
+  ): Promise<T> {
     const { signal, bucket } = sending
     const http: HttpOptions = signal ? { abortSignal: signal } : {}
     for (let mayRepeat = sending.restartable ?? true; ; mayRepeat = false) {
       signal?.throwIfAborted()
-      const client = await this.client(bucket)
+      const { client, shortWay } = await this.#connected(bucket)
       try {
-        return await attempt(client, http)
+        return await attempt(client, http, shortWay)
       } catch (error) {
         signal?.throwIfAborted()
         const failure = failureOf(error)
@@ -112,11 +118,11 @@ export class S3Session {
   }
 
   /** The client for a bucket's region; made on first use. */
-  client(bucket: string): Promise<S3Client> {
+  #connected(bucket: string): Promise<Connected> {
     const region = this.#regions.get(bucket) ?? this.options.region ?? ""
-    const client = this.#clients.get(region) ?? this.#create(region)
-    this.#clients.set(region, client)
-    return client
+    const connected = this.#clients.get(region) ?? this.#create(region)
+    this.#clients.set(region, connected)
+    return connected
   }
 
   /** The endpoint asked for, by option, environment or AWS profile; undefined for Amazon's own. */
@@ -125,7 +131,7 @@ export class S3Session {
   }
 
   /** @param region - "" for the configured one. */
-  async #create(region: string): Promise<S3Client> {
+  async #create(region: string): Promise<Connected> {
     const { options } = this
     const endpoint = await this.customEndpoint()
     const pathStyle = options.pathStyle ?? endpoint !== undefined
@@ -139,6 +145,7 @@ export class S3Session {
       // With the agents given below the SDK sends the body without waiting; the header would only confuse.
       expectContinueHeader: false,
       requestHandler: this.#connections(),
+      sha256: S3Sha256,
       // Or the SDK writes warnings to stderr.
       logger: silent,
       ...(endpoint !== undefined && { endpoint }),
@@ -152,13 +159,18 @@ export class S3Session {
       (next, { commandName }) =>
         async (args) => {
           const result = await next(args)
-          this.answered = headersOf(result.response) ?? this.answered
-          limitDocument(result.response, commandName)
+          this.#look(result.response, commandName)
           return result
         },
-      { step: "deserialize", name: "rememberAnswer", priority: "low" },
+      { step: "deserialize", name: "lookAtAnswer", priority: "low" },
     )
-    return client
+    const shortWay = new ShortWay(client, (...answer) => this.#look(...answer))
+    return { client, shortWay }
+  }
+
+  #look(answer: unknown, command: string | undefined): void {
+    this.answered = headersOf(answer) ?? this.answered
+    limitDocument(answer, command)
   }
 
   #configuration(): Promise<Configured> {

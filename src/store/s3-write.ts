@@ -41,7 +41,7 @@ export async function putObject(
   const sending = writing(address, signal)
   const choice = checksumFor(settings, options.checksum)
   const output = await withChecksum(context, "checksum", choice, (sendChecksum) =>
-    context.session.run(sending, (client, http) => {
+    context.session.run(sending, (_client, http, shortWay) => {
       const { Body, ContentLength } = payload(body, choice, { sendChecksum })
       const input = {
         ...addressInput(address),
@@ -50,7 +50,7 @@ export async function putObject(
         ...conditionsInput(conditions),
       }
       const command = new PutObjectCommand({ ...input, Body, ContentLength })
-      return client.send(withHeaders(command, settingsHeaders(settings)), http)
+      return shortWay.send(withHeaders(command, settingsHeaders(settings)), http)
     }),
   )
   await confirmEncryption(context, sending, settings, output)
