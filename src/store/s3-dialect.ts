@@ -4,6 +4,7 @@ import { type Dialect, DialectFile } from "./dialect.ts"
 import type { S3Session } from "./s3-session.ts"
 import {
   type Feature,
+  type ServiceName,
   type ServiceProfile,
   serviceOfEndpoint,
   serviceOfHeaders,
@@ -16,6 +17,7 @@ export class S3Dialect {
   readonly #session: S3Session
   readonly #file: DialectFile
   #remembered: Promise<Dialect> | undefined
+  #told: Promise<ServiceName | null> | undefined
 
   constructor(session: S3Session) {
     this.#session = session
@@ -52,7 +54,8 @@ export class S3Dialect {
   /** The service, by the user's word, its host, what is remembered or how it answered; null before any answer. */
   async #profile(): Promise<ServiceProfile | null> {
     const session = this.#session
-    const told = session.options.service ?? serviceOfEndpoint(await session.customEndpoint())
+    this.#told ??= this.#tell()
+    const told = await this.#told
     if (told) return serviceProfile(told)
     const remembered = await this.#load()
     if (remembered.service) return serviceProfile(remembered.service)
@@ -60,6 +63,10 @@ export class S3Dialect {
     const service = serviceOfHeaders(session.answered) ?? "generic"
     await this.#save({ ...remembered, service })
     return serviceProfile(service)
+  }
+
+  async #tell(): Promise<ServiceName | null> {
+    return this.#session.options.service ?? serviceOfEndpoint(await this.#session.customEndpoint())
   }
 
   async #ask(bucket: string, { signal }: CallOptions): Promise<void> {
