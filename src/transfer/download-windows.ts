@@ -139,7 +139,7 @@ async function startOver(
   const file = await ReplacementFile.create(request.target, path)
   try {
     await file.setLength(object.layout.plaintextBytes)
-    const temporary = { path, ...file.identity }
+    const temporary = { path, ...(await file.identity()) }
     const journal = await DownloadJournal.create(request.journal, identity, temporary)
     return { file, journal, done: new Set(), doneBytes: 0 }
   } catch (error) {

@@ -80,13 +80,11 @@ export function restored(original: PrivateMetadata | null): Omit<FinishOptions, 
 export class ReplacementFile {
   readonly path: string
   readonly target: string
-  readonly identity: FileIdentity
   readonly #file: FileHandle
 
-  private constructor(path: string, target: string, identity: FileIdentity, file: FileHandle) {
+  private constructor(path: string, target: string, file: FileHandle) {
     this.path = path
     this.target = target
-    this.identity = identity
     this.#file = file
   }
 
@@ -99,7 +97,7 @@ export class ReplacementFile {
     try {
       const { O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW } = constants
       const file = await open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
-      return new ReplacementFile(path, target, identityOf(await file.stat()), file)
+      return new ReplacementFile(path, target, file)
     } catch (error) {
       throw localError("write", target, error)
     }
@@ -115,10 +113,15 @@ export class ReplacementFile {
     }
     const found = await file.stat()
     if (found.isFile() && sameIdentity(identityOf(found), identity)) {
-      return new ReplacementFile(path, target, identity, file)
+      return new ReplacementFile(path, target, file)
     }
     await file.close()
     return null
+  }
+
+  /** What another run tells it by. */
+  async identity(): Promise<FileIdentity> {
+    return identityOf(await this.#do(() => this.#file.stat()))
   }
 
   /** Give it its final length, sparse: what is written lands anywhere in it. */
@@ -160,8 +163,7 @@ export class ReplacementFile {
    */
   async finish(options: FinishOptions): Promise<void> {
     await this.#do(async () => {
-      const existing = await lstatIfAny(this.target)
-      const mode = options.mode ?? existing?.mode ?? 0o666 & ~process.umask()
+      const mode = options.mode ?? (await lstatIfAny(this.target))?.mode ?? 0o666 & ~process.umask()
       await this.#file.chmod(mode & PERMISSIONS)
       if (options.mtimeSeconds !== undefined) {
         await this.#file.utimes(options.mtimeSeconds, options.mtimeSeconds)
