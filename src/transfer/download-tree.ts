@@ -5,13 +5,14 @@ import { makeDirectories } from "../files/make-directories.ts"
 import type { CustomerKey, ListedObject, ObjectAddress } from "../store/store.ts"
 import { forEachConcurrent } from "./concurrent.ts"
 import type { TransferContext } from "./context.ts"
-import { downloadFile } from "./download.ts"
+import { type DownloadRun, downloadTo } from "./download.ts"
 import type { ObjectFormat } from "./inspect.ts"
 import { LeftBehind } from "./left-behind.ts"
 import { withoutReserved } from "./list.ts"
 import { objectUri } from "./naming.ts"
-import { lstatIfAny } from "./replace.ts"
+import { inspectExact, lstatIfAny } from "./replace.ts"
 import { safeTarget } from "./target.ts"
+import { TemporaryFiles } from "./temporaries.ts"
 
 const OBJECTS_AT_ONCE = 16
 /** Of one object: most are small, and the large ones share the line with fifteen others. */
@@ -87,11 +88,12 @@ export async function downloadTree(
   const { requesterPays, concurrency = OBJECTS_AT_ONCE } = request
   const { store, signal } = context
   const left = request.existing === "skip" && !request.dryRun ? await LeftBehind.ofDownloads(context) : null
+  await using files = new TemporaryFiles(context)
   await forEachConcurrent(
     wanted(withoutReserved(store.list(bucket, { prefix, requesterPays, signal })), prefix, request),
     concurrency,
     async (found, signal) => {
-      const result = await getOne({ ...context, signal }, found, request)
+      const result = await getOne({ ...context, signal }, found, request, { files })
       if (result?.outcome === "skipped" && result.target !== null)
         await left?.forgetDownload(result.address, undefined, result.target)
       if (result) settle(result)
@@ -124,6 +126,7 @@ async function getOne(
   context: TransferContext,
   { key, relative, storedBytes }: Found,
   request: DownloadTreeRequest,
+  run: DownloadRun,
 ): Promise<DownloadTreeItem | null> {
   const { bucket, dryRun, existing = "replace", preserve, resume, customerKey, requesterPays } = request
   const address = { bucket, key }
@@ -140,18 +143,15 @@ async function getOne(
     if (dryRun) return { ...about(), outcome: "planned" }
     await makeDirectory(dirname(target))
     const overwrite = existing === "replace"
-    const { bytes, format } = await downloadFile(context, {
-      address,
-      target,
-      exact: true, // a directory may have taken the name since it was looked at
-      overwrite,
-      preserve,
-      resume,
-      customerKey,
-      requesterPays,
-      item: objectUri(address),
-      concurrency: WINDOWS_AT_ONCE,
-    })
+    const file = await inspectExact(target) // a directory may have taken the name since it was looked at
+    const wishes = { overwrite, preserve, resume, customerKey, requesterPays }
+    const item = objectUri(address)
+    const { bytes, format } = await downloadTo(
+      context,
+      { address, target, item, concurrency: WINDOWS_AT_ONCE, ...wishes },
+      file,
+      run,
+    )
     return { ...about(), outcome: "done", bytes, format }
   } catch (error) {
     // What was interrupted did not fail, and what is no error of ours is a bug.

@@ -15,8 +15,8 @@ import {
 import type { OpenObject } from "./inspect.ts"
 import { acquireLock } from "./lock.ts"
 import { ObjectOpener } from "./opener.ts"
-import { discardTemporary, type FinishOptions, ReplacementFile, temporaryPath } from "./replace.ts"
-import { recordTemporary } from "./temporaries.ts"
+import { discardTemporary, type FinishOptions, ReplacementFile } from "./replace.ts"
+import type { TemporaryFiles } from "./temporaries.ts"
 import { WindowProofs } from "./window-proofs.ts"
 import { segmentsBeginningIn, type Window, Windows } from "./windows.ts"
 import { holds, writePieces } from "./write-pieces.ts"
@@ -35,6 +35,7 @@ export interface WindowsRequest {
   readonly target: string
   readonly item: string
   readonly finish: FinishOptions
+  readonly files: TemporaryFiles
   readonly windowBytes: number
   readonly concurrency: number
   /** Path of the journal. */
@@ -125,27 +126,20 @@ async function begin(
       : null
   if (resumed) return resumed
   if (earlier) await discardTemporary(earlier.temporary.path, earlier.temporary)
-  return startOver(context, object, identity, request)
+  return startOver(object, identity, request)
 }
 
 async function startOver(
-  context: TransferContext,
   object: OpenObject,
   identity: DownloadIdentity,
   request: WindowsRequest,
 ): Promise<Progress> {
-  const path = temporaryPath(request.target, context.random)
-  await using _ = await recordTemporary(context, path) // until the journal knows of it
-  const file = await ReplacementFile.create(request.target, path)
-  try {
+  return await request.files.handOver(request.target, async (file) => {
     await file.setLength(object.layout.plaintextBytes)
-    const temporary = { path, ...(await file.identity()) }
+    const temporary = { path: file.path, ...(await file.identity()) }
     const journal = await DownloadJournal.create(request.journal, identity, temporary)
     return { file, journal, done: new Set(), doneBytes: 0 }
-  } catch (error) {
-    await file.discard()
-    throw error
-  }
+  })
 }
 
 /** Believes of an earlier run what its file still shows; null if it has no such file any more. */

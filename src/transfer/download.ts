@@ -17,12 +17,11 @@ import {
   type FinishOptions,
   inspectExact,
   inspectTarget,
-  ReplacementFile,
   restored,
-  temporaryPath,
+  type TargetKind,
 } from "./replace.ts"
 import { nameInDirectory } from "./target.ts"
-import { recordTemporary, sweepTemporaries } from "./temporaries.ts"
+import { sweepTemporaries, TemporaryFiles } from "./temporaries.ts"
 import { Windows } from "./windows.ts"
 import { writePieces } from "./write-pieces.ts"
 import { writeInOrder } from "./write-stream.ts"
@@ -79,12 +78,27 @@ export async function downloadFile(
   context: TransferContext,
   request: DownloadRequest,
 ): Promise<DownloadResult> {
+  const found = await fileTarget(request)
+  if (found.kind === "stream") return downloadToStream(context, request, found.path)
+  await using files = new TemporaryFiles(context)
+  return await downloadTo(context, request, found, { files })
+}
+
+/** What the downloads of a run share. */
+export interface DownloadRun {
+  readonly files: TemporaryFiles
+}
+
+/** As `downloadFile`, to a file that was looked at: symbolic links are resolved in its path. */
+export async function downloadTo(
+  context: TransferContext,
+  request: DownloadRequest,
+  { path: target, existing }: Pick<TargetKind & { kind: "file" }, "path" | "existing">,
+  { files }: DownloadRun,
+): Promise<DownloadResult> {
   const { address, overwrite = true, windowBytes = WINDOW_BYTES } = request
   const item = request.item ?? objectUri(address)
-  const found = await fileTarget(request)
-  if (found.kind === "stream") return downloadToStream(context, request, found.path, item)
-  const target = found.path
-  if (found.existing && !overwrite) {
+  if (existing && !overwrite) {
     await (await LeftBehind.ofDownloads(context)).forgetDownload(address, request.versionId, target)
     throw existsAlready(target)
   }
@@ -102,6 +116,7 @@ export async function downloadFile(
         target,
         item,
         finish: { overwrite },
+        files,
         concurrency,
       })
       context.onProgress({ type: "finished", item })
@@ -111,11 +126,12 @@ export async function downloadFile(
     const concurrency = request.concurrency ?? CONCURRENCY
     const atOnce = !begun && object.first.end === object.info.bytes
     const { resumedBytes } = atOnce
-      ? await downloadAtOnce(context, object, { target, item, finish, windowBytes })
+      ? await downloadAtOnce(context, object, { target, item, finish, files, windowBytes })
       : await downloadWindows(context, object, {
           target,
           item,
           finish,
+          files,
           windowBytes,
           concurrency,
           journal,
@@ -149,16 +165,19 @@ async function fileTarget({ target, address, exact }: DownloadRequest) {
 async function downloadAtOnce(
   context: TransferContext,
   object: OpenObject,
-  options: { target: string; item: string; finish: FinishOptions; windowBytes: number },
+  options: {
+    target: string
+    item: string
+    finish: FinishOptions
+    files: TemporaryFiles
+    windowBytes: number
+  },
 ): Promise<{ resumedBytes: number }> {
   const { item } = options
   const bytes = object.layout.plaintextBytes
   context.onProgress({ type: "started", item, bytes, doneBytes: 0, parts: undefined })
   const opener = new ObjectOpener(object)
-  const path = temporaryPath(options.target, context.random)
-  await using _ = await recordTemporary(context, path)
-  const file = await ReplacementFile.create(options.target, path)
-  try {
+  return await options.files.replace(options.target, async (file) => {
     for (const window of new Windows(object.layout, options.windowBytes)) {
       const pieces = opener.open(window, context.signal)
       const onWritten = (written: number) => context.onProgress({ type: "advanced", item, bytes: written })
@@ -167,19 +186,16 @@ async function downloadAtOnce(
     await opener.checkSeal(context.signal)
     context.signal.throwIfAborted()
     await file.finish(options.finish)
-  } catch (error) {
-    await file.discard()
-    throw error
-  }
-  return { resumedBytes: 0 }
+    return { resumedBytes: 0 }
+  })
 }
 
 async function downloadToStream(
   context: TransferContext,
   request: DownloadRequest,
   path: string,
-  item: string,
 ): Promise<DownloadResult> {
+  const item = request.item ?? objectUri(request.address)
   let opened: OpenObject | ForeignObject | undefined
   let bytes = 0
   const chunks = downloadStream(context, {

@@ -7,8 +7,8 @@ import { admit, type ForeignSource, provisionally, released, tell } from "./fore
 import type { ForeignObject } from "./inspect.ts"
 import { objectUri } from "./naming.ts"
 import { inOrder } from "./ordered.ts"
-import { type FinishOptions, ReplacementFile, temporaryPath } from "./replace.ts"
-import { recordTemporary } from "./temporaries.ts"
+import type { FinishOptions } from "./replace.ts"
+import type { TemporaryFiles } from "./temporaries.ts"
 import { writePieces } from "./write-pieces.ts"
 
 const WINDOW_BYTES = 4 * 1024 ** 2
@@ -38,17 +38,18 @@ interface Item {
 export async function downloadForeign(
   context: TransferContext,
   object: ForeignObject,
-  options: Item & { readonly target: string; readonly finish: FinishOptions },
+  options: Item & {
+    readonly target: string
+    readonly finish: FinishOptions
+    readonly files: TemporaryFiles
+  },
 ): Promise<{ bytes: number }> {
   const { target, item } = options
   const source = sourceOf(context, object, options)
   admit(context, source)
   if (object.info.bytes > LARGE_BYTES) tell(context, source, STARTS_OVER)
   started(context, item, object.plaintextBytes)
-  const path = temporaryPath(target, context.random)
-  await using _ = await recordTemporary(context, path)
-  const file = await ReplacementFile.create(target, path)
-  try {
+  return await options.files.replace(target, async (file) => {
     let counted = 0
     const { bytes } = await provisionally(context, source, async (plaintext) => {
       // A second time it is the same with its framing, so longer: it covers all that was written the first time.
@@ -64,10 +65,7 @@ export async function downloadForeign(
     context.signal.throwIfAborted()
     await file.finish(options.finish)
     return { bytes }
-  } catch (error) {
-    await file.discard()
-    throw error
-  }
+  })
 }
 
 /** Get an object of another system, or a range of it, in order; each piece is handed out once it is proven. */

@@ -181,10 +181,13 @@ export class ReplacementFile {
     await this.#file.close()
   }
 
-  /** Remove it. */
-  async discard(): Promise<void> {
+  /** Remove it. @returns whether it is gone. */
+  async discard(): Promise<boolean> {
     await this.#file.close()
-    await unlink(this.path).catch(() => undefined)
+    return unlink(this.path).then(
+      () => true,
+      (error: unknown) => errnoOf(error) === "ENOENT",
+    )
   }
 
   // Linking fails if the name is taken, which renaming does not. Where there are no hard links, an empty file made

@@ -1,34 +1,132 @@
-import { readdir, readFile, unlink, writeFile } from "node:fs/promises"
+import { type FileHandle, open, readdir, readFile, unlink } from "node:fs/promises"
 import { join } from "node:path"
+import { utf8 } from "../bytes.ts"
 import { errnoOf, localError } from "../files/local-error.ts"
 import { makeDirectories } from "../files/make-directories.ts"
 import type { TransferContext } from "./context.ts"
 import { isAlive, ownerHere, type ProcessTable, parseOwner } from "./lock.ts"
-import { isTemporaryPath, lstatIfAny } from "./replace.ts"
+import { isTemporaryPath, lstatIfAny, ReplacementFile, temporaryPath } from "./replace.ts"
 
 type Context = Pick<TransferContext, "stateDirectory" | "random">
 
 /**
- * Put a temporary file on record before it is made, so that the run after a SIGKILL can remove it. Disposing of the
- * record says that the file is gone, or that something else knows of it now.
- *
- * @param path - from `temporaryPath`.
- * @throws {LocalIoError} if the record cannot be written.
+ * Makes temporary files, each on record before it is made, so that the run after a SIGKILL can remove it. A record
+ * whose file is gone is written over for the next one: a tree has as many of them as files in the making.
  */
-export async function recordTemporary(
-  { stateDirectory, random }: Context,
-  path: string,
-): Promise<AsyncDisposable> {
-  const directory = directoryOf(stateDirectory)
-  const owner = ownerHere(random)
-  const record = join(directory, `${owner.nonce}.json`)
-  try {
-    await makeDirectories(directory, 0o700)
-    await writeFile(record, JSON.stringify({ ...owner, path }), { flag: "wx", mode: 0o600 })
-  } catch (error) {
-    throw localError("write", record, error)
+export class TemporaryFiles implements AsyncDisposable {
+  readonly #context: Context
+  readonly #free: RecordFile[] = []
+
+  constructor(context: Context) {
+    this.#context = context
   }
-  return { [Symbol.asyncDispose]: () => unlinkIfAny(record) }
+
+  /**
+   * Make a temporary file and work with it until it has its name. A failure removes it.
+   *
+   * @param target - the file it will become, symbolic links resolved.
+   * @throws {LocalIoError} if the file or its record cannot be written; whatever `work` throws.
+   */
+  replace<T>(target: string, work: (file: ReplacementFile) => Promise<T>): Promise<T> {
+    return this.#make(target, work, async (record) => void this.#free.push(record))
+  }
+
+  /** As `replace`, for a file that something else knows of once the work is done. */
+  handOver<T>(target: string, work: (file: ReplacementFile) => Promise<T>): Promise<T> {
+    return this.#make(target, work, (record) => record.remove())
+  }
+
+  /** Removes the records; one that cannot be is left to a later run. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const record of this.#free.splice(0)) await record.remove()
+  }
+
+  async #make<T>(
+    target: string,
+    work: (file: ReplacementFile) => Promise<T>,
+    done: (record: RecordFile) => Promise<void>,
+  ): Promise<T> {
+    const path = temporaryPath(target, this.#context.random)
+    const record = await this.#record(path)
+    let file: ReplacementFile | undefined
+    try {
+      file = await ReplacementFile.create(target, path)
+      const result = await work(file)
+      await done(record)
+      return result
+    } catch (error) {
+      // What could not be removed stays on record for a later run.
+      if (!file || (await file.discard())) this.#free.push(record)
+      else await record.close()
+      throw error
+    }
+  }
+
+  async #record(path: string): Promise<RecordFile> {
+    const record = this.#free.pop() ?? (await RecordFile.create(this.#context))
+    try {
+      await record.write(path)
+      return record
+    } catch (error) {
+      this.#free.push(record)
+      throw localError("write", record.path, error)
+    }
+  }
+}
+
+/** Two lines: whose it is, which stays as it is for others to read at any time, and the path of one temporary file. */
+class RecordFile {
+  readonly path: string
+  readonly #file: FileHandle
+  readonly #owner: Uint8Array
+  #begun = false
+  #pathBytes = 0
+
+  private constructor(path: string, file: FileHandle, owner: Uint8Array) {
+    this.path = path
+    this.#file = file
+    this.#owner = owner
+  }
+
+  static async create({ stateDirectory, random }: Context): Promise<RecordFile> {
+    const directory = directoryOf(stateDirectory)
+    const owner = ownerHere(random)
+    const path = join(directory, `${owner.nonce}.json`)
+    try {
+      await makeDirectories(directory, 0o700)
+      return new RecordFile(path, await open(path, "wx", 0o600), utf8(`${JSON.stringify(owner)}\n`))
+    } catch (error) {
+      throw localError("write", path, error)
+    }
+  }
+
+  /** Put a path in place of the one before, which was longer perhaps: spaces cover the rest of it. */
+  async write(path: string): Promise<void> {
+    const line = utf8(JSON.stringify({ path }))
+    this.#pathBytes = Math.max(this.#pathBytes, line.length)
+    const padded = new Uint8Array(this.#pathBytes).fill(0x20)
+    padded.set(line)
+    if (!this.#begun) await this.#writeAt(0, this.#owner)
+    this.#begun = true
+    await this.#writeAt(this.#owner.length, padded)
+  }
+
+  /** Leave it as it is. */
+  async close(): Promise<void> {
+    await this.#file.close()
+  }
+
+  async remove(): Promise<void> {
+    await this.#file.close()
+    await unlink(this.path).catch(() => undefined)
+  }
+
+  async #writeAt(position: number, bytes: Uint8Array): Promise<void> {
+    for (let at = 0; at < bytes.length; ) {
+      const { bytesWritten } = await this.#file.write(bytes, at, bytes.length - at, position + at)
+      at += bytesWritten
+    }
+  }
 }
 
 /** Remove the temporary files on record whose process is dead. What cannot be looked at is left for another run. */
@@ -44,15 +142,23 @@ export async function sweepTemporaries(
 }
 
 async function sweep(record: string, processes: ProcessTable | undefined): Promise<void> {
-  const text = await readFile(record, "utf8")
-  const owner = parseOwner(text)
+  // The path had no line of its own once: it stood with its owner.
+  const [first = "", second = first] = (await readFile(record, "utf8")).split("\n")
+  const owner = parseOwner(first)
   if (owner && isAlive(owner, processes)) return
-  // A record that was cut is of a file that was never made: the record comes first.
-  const path: unknown = owner ? JSON.parse(text).path : null
-  if (typeof path === "string" && isTemporaryPath(path) && (await lstatIfAny(path))?.isFile()) {
-    await unlinkIfAny(path)
-  }
+  const path = owner && pathIn(second)
+  if (path && isTemporaryPath(path) && (await lstatIfAny(path))?.isFile()) await unlinkIfAny(path)
   await unlinkIfAny(record)
+}
+
+/** @returns null for a record that was cut: of a file that was never made, since the record comes first. */
+function pathIn(line: string): string | null {
+  try {
+    const { path }: { path?: unknown } = JSON.parse(line)
+    return typeof path === "string" ? path : null
+  } catch {
+    return null
+  }
 }
 
 function directoryOf(stateDirectory: string): string {

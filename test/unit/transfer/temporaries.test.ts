@@ -1,10 +1,11 @@
-import { mkdir, mkdtemp, readdir, rm, stat, symlink, writeFile } from "node:fs/promises"
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
+import { LocalIoError } from "../../../src/errors.ts"
 import { systemRandom } from "../../../src/keys/random.ts"
-import { isTemporaryPath, temporaryPath } from "../../../src/transfer/replace.ts"
-import { recordTemporary, sweepTemporaries } from "../../../src/transfer/temporaries.ts"
+import { isTemporaryPath, type ReplacementFile, temporaryPath } from "../../../src/transfer/replace.ts"
+import { sweepTemporaries, TemporaryFiles } from "../../../src/transfer/temporaries.ts"
 
 let root: string
 let stateDirectory: string
@@ -17,6 +18,8 @@ beforeEach(async () => {
 })
 
 afterEach(() => rm(root, { recursive: true }))
+
+const temporaryFiles = () => new TemporaryFiles({ stateDirectory, random: systemRandom })
 
 const nobodyAlive = { pid: 1, host: "here", boot: null, startOf: () => null }
 
@@ -39,23 +42,16 @@ describe("a temporary file on record", () => {
   })
 
   test("stays while its process lives, and on another host nobody can say", async () => {
-    const ours = temporaryPath(join(root, "ours"), systemRandom)
     const theirs = temporaryPath(join(root, "theirs"), systemRandom)
-    await writeFile(ours, "half")
-    await using _ = await recordTemporary({ stateDirectory, random: systemRandom }, ours)
     await leave(theirs, "elsewhere")
-    await sweepTemporaries({ stateDirectory })
-    expect((await stat(ours)).isFile()).toBe(true)
-    expect((await stat(theirs)).isFile()).toBe(true)
-    expect(await readdir(records)).toHaveLength(2)
-  })
-
-  test("is off it once that is disposed of", async () => {
-    const path = temporaryPath(join(root, "file"), systemRandom)
-    const record = await recordTemporary({ stateDirectory, random: systemRandom }, path)
-    expect((await stat(join(records, (await readdir(records)).join()))).mode & 0o777).toBe(0o600)
-    await record[Symbol.asyncDispose]()
-    expect(await readdir(records)).toEqual([])
+    await using files = temporaryFiles()
+    await files.replace(join(root, "ours"), async (file) => {
+      await sweepTemporaries({ stateDirectory })
+      expect((await stat(file.path)).isFile()).toBe(true)
+      expect((await stat(theirs)).isFile()).toBe(true)
+      expect(await readdir(records)).toHaveLength(2)
+      await file.finish({ overwrite: true })
+    })
   })
 
   test("is not what another name, a link or a directory under the name says it is", async () => {
@@ -73,12 +69,117 @@ describe("a temporary file on record", () => {
     for (const path of [named, linked, directory]) expect(await stat(path)).toBeDefined()
   })
 
-  test("whose record was cut was never made", async () => {
+  test.each([
+    "",
+    '{"pid":42',
+    '{"pid":42,"host":"here","nonce":"0123456789abcdef"}',
+    '{"pid":42,"host":"here","nonce":"0123456789abcdef"}\n{"path":"/tm',
+  ])("whose record was cut was never made (%j)", async (text) => {
     await mkdir(records, { recursive: true })
-    await writeFile(join(records, "0123456789abcdef.json"), '{"pid":42')
+    await writeFile(join(records, "0123456789abcdef.json"), text)
     await sweepTemporaries({ stateDirectory }, nobodyAlive)
     expect(await readdir(records)).toEqual([])
   })
+})
+
+describe("a record", () => {
+  const finished = (file: ReplacementFile) => file.finish({ overwrite: true })
+  const theRecord = async () => join(records, (await readdir(records)).join())
+
+  test("is written over for the next file, and gone with the last one", async () => {
+    const files = temporaryFiles()
+    const seen: string[] = []
+    const names = ["x".repeat(200), "y", "z\n".repeat(20), "ü"]
+    for (const name of names) {
+      await files.replace(join(root, name), async (file) => {
+        const record = await theRecord()
+        expect((await stat(record)).mode & 0o777).toBe(0o600)
+        seen.push(record)
+        await expectSweptAfterKill(file)
+        await finished(file)
+      })
+    }
+    expect(new Set(seen).size).toBe(1)
+    expect((await readdir(root)).sort()).toEqual([...names, "state"].sort())
+    await files[Symbol.asyncDispose]()
+    expect(await readdir(records)).toEqual([])
+  })
+
+  test("is of one file, of several at once", async () => {
+    await using files = temporaryFiles()
+    await files.replace(join(root, "a"), async (a) => {
+      await files.replace(join(root, "b"), async (b) => {
+        expect(await readdir(records)).toHaveLength(2)
+        await expectSweptAfterKill(a, b)
+        await finished(b)
+      })
+      await finished(a)
+    })
+    await files.replace(join(root, "c"), finished)
+    expect(await readdir(records)).toHaveLength(2)
+  })
+
+  test("is free again once a failure removed its file", async () => {
+    await using files = temporaryFiles()
+    const failing = files.replace(join(root, "a"), () => Promise.reject(new RangeError("of the work")))
+    await expect(failing).rejects.toThrow("of the work")
+    expect(await readdir(root)).toEqual(["state"])
+    await files.replace(join(root, "nowhere/b"), finished).catch(() => undefined)
+    await files.replace(join(root, "c"), finished)
+    expect(await readdir(records)).toHaveLength(1)
+  })
+
+  test.runIf(process.platform !== "win32")("of a file that cannot be removed is kept", async () => {
+    const files = temporaryFiles()
+    let path = ""
+    const stuck = files.replace(join(root, "a"), async (file) => {
+      path = file.path
+      // Whatever is under its name now cannot be unlinked, not even by root.
+      await rm(path)
+      await mkdir(path)
+      throw new RangeError("of the work")
+    })
+    await expect(stuck).rejects.toThrow("of the work")
+    await files.replace(join(root, "b"), finished)
+    await files[Symbol.asyncDispose]()
+    expect(await readFile(await theRecord(), "utf8")).toContain(path)
+  })
+
+  test("is gone before something else knows of the file alone", async () => {
+    await using files = temporaryFiles()
+    const path = await files.handOver(join(root, "a"), async (file) => {
+      await file.close()
+      return file.path
+    })
+    expect(await readdir(records)).toEqual([])
+    expect((await stat(path)).isFile()).toBe(true)
+  })
+
+  test("that cannot be written is a failure, and no file is made", async () => {
+    await mkdir(dirname(records), { recursive: true })
+    await writeFile(records, "no directory")
+    await using files = temporaryFiles()
+    await expect(files.replace(join(root, "a"), finished)).rejects.toThrow(LocalIoError)
+    expect(await readdir(root)).toEqual(["state"])
+  })
+
+  /** What a run would find that comes after a kill at this moment, seen in a copy of the state directory. */
+  async function expectSweptAfterKill(...files: readonly ReplacementFile[]): Promise<void> {
+    const killed = join(root, "killed")
+    await cp(stateDirectory, killed, { recursive: true })
+    for (const name of await readdir(records)) {
+      const record = join(killed, "temporaries", name)
+      await writeFile(record, (await readFile(record, "utf8")).replace(/"host":"[^"]*"/, '"host":"here"'))
+    }
+    const kept = await Promise.all(files.map(async ({ path }) => [path, await readFile(path)] as const))
+    await sweepTemporaries({ stateDirectory: killed }, nobodyAlive)
+    for (const [path, content] of kept) {
+      await expect(stat(path)).rejects.toThrow("ENOENT")
+      await writeFile(path, content)
+    }
+    expect(await readdir(join(killed, "temporaries"))).toEqual([])
+    await rm(killed, { recursive: true })
+  }
 })
 
 test.each(["file", "a.part", "ü".repeat(127), "x".repeat(255)])(
