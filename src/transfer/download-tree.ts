@@ -5,6 +5,7 @@ import { makeDirectories } from "../files/make-directories.ts"
 import type { CustomerKey, ListedObject, ObjectAddress } from "../store/store.ts"
 import { forEachConcurrent } from "./concurrent.ts"
 import type { TransferContext } from "./context.ts"
+import { DirectorySyncs } from "./directory-syncs.ts"
 import { type DownloadRun, downloadTo } from "./download.ts"
 import type { ObjectFormat } from "./inspect.ts"
 import { LeftBehind } from "./left-behind.ts"
@@ -89,17 +90,26 @@ export async function downloadTree(
   const { store, signal } = context
   const left = request.existing === "skip" && !request.dryRun ? await LeftBehind.ofDownloads(context) : null
   await using files = new TemporaryFiles(context)
-  await forEachConcurrent(
+  const syncs = new DirectorySyncs()
+  const run: DownloadRun = { files, named: (directory) => syncs.add(directory) }
+  const getting = forEachConcurrent(
     wanted(withoutReserved(store.list(bucket, { prefix, requesterPays, signal })), prefix, request),
     concurrency,
     async (found, signal) => {
-      const result = await getOne({ ...context, signal }, found, request, { files })
+      const result = await getOne({ ...context, signal }, found, request, run)
       if (result?.outcome === "skipped" && result.target !== null)
         await left?.forgetDownload(result.address, undefined, result.target)
       if (result) settle(result)
     },
     { signal },
   )
+  try {
+    await getting
+  } catch (error) {
+    await syncs.flush().catch(() => undefined) // what has its name is there to stay
+    throw error
+  }
+  await syncs.flush()
   return { done, skipped, failed, bytes }
 }
 

@@ -87,6 +87,8 @@ export async function downloadFile(
 /** What the downloads of a run share. */
 export interface DownloadRun {
   readonly files: TemporaryFiles
+  /** Brings the name of a file to the disk that has no journal; see `FinishOptions`. */
+  readonly named?: FinishOptions["named"]
 }
 
 /** As `downloadFile`, to a file that was looked at: symbolic links are resolved in its path. */
@@ -94,7 +96,7 @@ export async function downloadTo(
   context: TransferContext,
   request: DownloadRequest,
   { path: target, existing }: Pick<TargetKind & { kind: "file" }, "path" | "existing">,
-  { files }: DownloadRun,
+  { files, named }: DownloadRun,
 ): Promise<DownloadResult> {
   const { address, overwrite = true, windowBytes = WINDOW_BYTES } = request
   const item = request.item ?? objectUri(address)
@@ -115,7 +117,7 @@ export async function downloadTo(
       const { bytes } = await downloadForeign(context, object, {
         target,
         item,
-        finish: { overwrite },
+        finish: { overwrite, named },
         files,
         concurrency,
       })
@@ -126,7 +128,13 @@ export async function downloadTo(
     const concurrency = request.concurrency ?? CONCURRENCY
     const atOnce = !begun && object.first.end === object.info.bytes
     const { resumedBytes } = atOnce
-      ? await downloadAtOnce(context, object, { target, item, finish, files, windowBytes })
+      ? await downloadAtOnce(context, object, {
+          target,
+          item,
+          finish: { ...finish, named },
+          files,
+          windowBytes,
+        })
       : await downloadWindows(context, object, {
           target,
           item,

@@ -68,10 +68,12 @@ export interface FinishOptions {
   readonly mode?: number | undefined
   /** Seconds since 1970, with a fraction. */
   readonly mtimeSeconds?: number | undefined
+  /** Brings the name to the disk, given its directory; done at once if not given. */
+  readonly named?: ((directory: string) => Promise<void>) | undefined
 }
 
 /** How an original looked, as far as its private metadata say. */
-export function restored(original: PrivateMetadata | null): Omit<FinishOptions, "overwrite"> {
+export function restored(original: PrivateMetadata | null): Pick<FinishOptions, "mode" | "mtimeSeconds"> {
   const mtimeNs = original?.mtime === undefined ? null : parseMtime(original.mtime)
   return { mode: original?.mode, mtimeSeconds: mtimeNs === null ? undefined : Number(mtimeNs) / 1e9 }
 }
@@ -172,7 +174,7 @@ export class ReplacementFile {
       await this.#file.close()
       if (options.overwrite) await rename(this.path, this.target)
       else await this.#claim()
-      await syncDirectory(dirname(this.target))
+      await (options.named ?? syncDirectory)(dirname(this.target))
     })
   }
 
