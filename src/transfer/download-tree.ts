@@ -88,17 +88,17 @@ export async function downloadTree(
   }
   const { requesterPays, concurrency = OBJECTS_AT_ONCE } = request
   const { store, signal } = context
-  const left = request.existing === "skip" && !request.dryRun ? await LeftBehind.ofDownloads(context) : null
+  const left = await LeftBehind.ofDownloads(context)
   await using files = new TemporaryFiles(context)
   const syncs = new DirectorySyncs()
-  const run: DownloadRun = { files, named: (directory) => syncs.add(directory) }
+  const run: DownloadRun = { left, files, named: (directory) => syncs.add(directory) }
   const getting = forEachConcurrent(
     wanted(withoutReserved(store.list(bucket, { prefix, requesterPays, signal })), prefix, request),
     concurrency,
     async (found, signal) => {
       const result = await getOne({ ...context, signal }, found, request, run)
-      if (result?.outcome === "skipped" && result.target !== null)
-        await left?.forgetDownload(result.address, undefined, result.target)
+      if (result?.outcome === "skipped" && result.target !== null && !request.dryRun)
+        await left.forgetDownload(result.address, undefined, result.target)
       if (result) settle(result)
     },
     { signal },

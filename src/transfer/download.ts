@@ -1,4 +1,3 @@
-import { stat } from "node:fs/promises"
 import { HEADER_BYTES } from "../agcm/layout.ts"
 import { release } from "../bytes.ts"
 import type { ObjectAddress } from "../store/store.ts"
@@ -81,11 +80,13 @@ export async function downloadFile(
   const found = await fileTarget(request)
   if (found.kind === "stream") return downloadToStream(context, request, found.path)
   await using files = new TemporaryFiles(context)
-  return await downloadTo(context, request, found, { files })
+  return await downloadTo(context, request, found, { files, left: await LeftBehind.ofDownloads(context) })
 }
 
 /** What the downloads of a run share. */
 export interface DownloadRun {
+  /** Of downloads, when the run began. */
+  readonly left: LeftBehind
   readonly files: TemporaryFiles
   /** Brings the name of a file to the disk that has no journal; see `FinishOptions`. */
   readonly named?: FinishOptions["named"]
@@ -96,19 +97,19 @@ export async function downloadTo(
   context: TransferContext,
   request: DownloadRequest,
   { path: target, existing }: Pick<TargetKind & { kind: "file" }, "path" | "existing">,
-  { files, named }: DownloadRun,
+  { left, files, named }: DownloadRun,
 ): Promise<DownloadResult> {
   const { address, overwrite = true, windowBytes = WINDOW_BYTES } = request
   const item = request.item ?? objectUri(address)
   if (existing && !overwrite) {
-    await (await LeftBehind.ofDownloads(context)).forgetDownload(address, request.versionId, target)
+    await left.forgetDownload(address, request.versionId, target)
     throw existsAlready(target)
   }
   await sweepOnce(context)
   const { stateDirectory, store } = context
   const id = downloadJournalId(store.endpoint, address, request.versionId, target)
   const journal = downloadJournalPath(stateDirectory, id)
-  const begun = await isThere(journal)
+  const begun = await left.hasDownload(id)
   // A run that goes on has the beginning already. A first window is at least half of the limit.
   await using object = await openObject(context, request, begun ? HEADER_BYTES : windowBytes / 2)
   return await namingObject(address, async () => {
@@ -230,11 +231,4 @@ function resultOf(
 ): DownloadResult {
   const { etag, versionId } = info
   return { address, ...done, etag, versionId, format }
-}
-
-async function isThere(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  )
 }

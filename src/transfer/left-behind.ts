@@ -43,6 +43,15 @@ export class LeftBehind {
     return new LeftBehind(context, new Set(names.map((name) => name.slice(0, name.indexOf(".")))))
   }
 
+  /** Whether there was an unfinished download already, and still is. One that begins later is found by its lock. */
+  async hasDownload(id: string): Promise<boolean> {
+    if (!this.#ids.has(id)) return false
+    return lstatIfAny(downloadJournalPath(this.#context.stateDirectory, id)).then(
+      (found) => found !== null,
+      () => false,
+    )
+  }
+
   /** Forget the upload that made this object. An unfinished one, which would make another, is kept. */
   async forgetUpload(request: UploadOptions): Promise<void> {
     const { stateDirectory, store } = this.#context

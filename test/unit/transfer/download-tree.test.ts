@@ -1,15 +1,21 @@
 import { mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises"
 import { join } from "node:path"
-import { expect, test } from "vitest"
+import { describe, expect, test } from "vitest"
 import {
   IntegrityError,
   InterruptedError,
   NotFoundError,
   PreconditionError,
+  UnavailableError,
   UsageError,
 } from "../../../src/errors.ts"
+import type { GetOptions, ObjectAddress } from "../../../src/store/store.ts"
+import type { ProgressEvent } from "../../../src/transfer/context.ts"
+import { downloadFile } from "../../../src/transfer/download.ts"
 import { type DownloadTreeItem, downloadTree } from "../../../src/transfer/download-tree.ts"
-import { makeSite, plaintextOf, putSealed, type Site } from "./download-fixture.ts"
+import { acquireLock } from "../../../src/transfer/lock.ts"
+import { faulty } from "../../support/faults.ts"
+import { journals, makeSite, plaintextOf, putSealed, type Site, windowBytes } from "./download-fixture.ts"
 
 async function makeTree(): Promise<Site> {
   const site = await makeSite()
@@ -157,6 +163,70 @@ test("an interruption stops all of it", async () => {
     downloadTree(context, { bucket: "vault", prefix: "", target: site.targets, concurrency: 1 }),
   ).rejects.toThrow(InterruptedError)
   expect(await filesIn(site.targets)).toEqual([])
+})
+
+describe("a download that was begun by itself", () => {
+  const MIB = 1024 ** 2
+  const address = { bucket: "vault", key: "b" }
+
+  /** One that gets its first window, which takes two requests, and no other. */
+  async function broken(site: Site, windowBytes?: number): Promise<void> {
+    const store = faulty(site.store, { call: 3, moment: "before", operation: "get" })
+    const request = { address, target: join(site.targets, "b"), windowBytes, concurrency: 1 }
+    await expect(downloadFile(site.with({ store }), request)).rejects.toThrow(UnavailableError)
+    expect(await journals(site)).toHaveLength(1)
+  }
+
+  test("before the tree is seen, and nothing is left of it", async () => {
+    const site = await makeSite()
+    await putSealed(site.store, "b", plaintextOf(150_000))
+    await broken(site, windowBytes)
+    const result = await downloadTree(site.context, { bucket: "vault", prefix: "", target: site.targets })
+    expect(result).toMatchObject({ done: 1, failed: [] })
+    expect(await readdir(site.targets)).toEqual(["b"])
+    expect(await journals(site)).toEqual([])
+  })
+
+  test.each(["ended", "at work"])("while the tree was at another object, and is %s", async (state) => {
+    const site = await makeSite()
+    const content = Buffer.alloc(20 * MIB, 7)
+    await putSealed(site.store, "a", plaintextOf(10))
+    await putSealed(site.store, "b", content, { geometry: { chunkBytes: MIB, chunksPerSegment: 5 } })
+    await using cleanup = new AsyncDisposableStack()
+    const doneBytes: number[] = []
+    const get = async (where: ObjectAddress, options: GetOptions) => {
+      if (where.key === "a") {
+        await broken(site)
+        const [name = ""] = await journals(site)
+        const lock = join(site.context.stateDirectory, "downloads", `${name}.lock`)
+        if (state === "at work") cleanup.use(await acquireLock(lock, "it", site.context.random))
+      }
+      return site.store.get(where, options)
+    }
+    const store = Object.create(site.store, {
+      endpoint: { value: site.store.endpoint },
+      list: { value: site.store.list.bind(site.store) },
+      get: { value: get },
+    })
+    const onProgress = (event: ProgressEvent) => {
+      if (event.type === "started") doneBytes.push(event.doneBytes)
+    }
+    const result = await downloadTree(site.with({ store, onProgress }), {
+      bucket: "vault",
+      prefix: "",
+      target: site.targets,
+      concurrency: 1,
+    })
+    if (state === "ended") {
+      expect(result).toMatchObject({ done: 2, failed: [] })
+      expect(doneBytes).toEqual([0, 15 * MIB])
+      expect(content.equals(await readFile(join(site.targets, "b")))).toBe(true)
+      expect(await journals(site)).toEqual([])
+    } else {
+      expect(result).toMatchObject({ done: 1, failed: [{ error: expect.any(PreconditionError) }] })
+      expect(await journals(site)).toHaveLength(1)
+    }
+  })
 })
 
 test("a bucket that is not there fails", async () => {
