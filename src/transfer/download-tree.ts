@@ -1,7 +1,5 @@
-import { dirname } from "node:path"
+import { join } from "node:path"
 import { InterruptedError, S3epError } from "../errors.ts"
-import { localError } from "../files/local-error.ts"
-import { makeDirectories } from "../files/make-directories.ts"
 import type { CustomerKey, ListedObject, ObjectAddress } from "../store/store.ts"
 import { forEachConcurrent } from "./concurrent.ts"
 import type { TransferContext } from "./context.ts"
@@ -11,9 +9,10 @@ import type { ObjectFormat } from "./inspect.ts"
 import { LeftBehind } from "./left-behind.ts"
 import { withoutReserved } from "./list.ts"
 import { objectUri } from "./naming.ts"
-import { inspectExact, lstatIfAny } from "./replace.ts"
-import { safeTarget } from "./target.ts"
+import { existsAlready } from "./replace.ts"
+import { kindOf, safeTarget } from "./target.ts"
 import { TemporaryFiles } from "./temporaries.ts"
+import { TreeDirectories } from "./tree-directories.ts"
 
 const OBJECTS_AT_ONCE = 16
 /** Of one object: most are small, and the large ones share the line with fifteen others. */
@@ -91,7 +90,8 @@ export async function downloadTree(
   const left = await LeftBehind.ofDownloads(context)
   await using files = new TemporaryFiles(context)
   const syncs = new DirectorySyncs()
-  const run: DownloadRun = { left, files, named: (directory) => syncs.add(directory) }
+  const named = (directory: string) => syncs.add(directory)
+  const run: TreeRun = { left, files, named, directories: new TreeDirectories(request.target, named) }
   const getting = forEachConcurrent(
     wanted(withoutReserved(store.list(bucket, { prefix, requesterPays, signal })), prefix, request),
     concurrency,
@@ -111,6 +111,10 @@ export async function downloadTree(
   }
   await syncs.flush()
   return { done, skipped, failed, bytes }
+}
+
+interface TreeRun extends DownloadRun {
+  readonly directories: TreeDirectories
 }
 
 interface Found {
@@ -136,7 +140,7 @@ async function getOne(
   context: TransferContext,
   { key, relative, storedBytes }: Found,
   request: DownloadTreeRequest,
-  run: DownloadRun,
+  run: TreeRun,
 ): Promise<DownloadTreeItem | null> {
   const { bucket, dryRun, existing = "replace", preserve, resume, customerKey, requesterPays } = request
   const address = { bucket, key }
@@ -144,22 +148,25 @@ async function getOne(
   const about = () => ({ address, target, storedBytes, bytes: 0, error: null })
   try {
     if (relative.endsWith("/")) {
-      const marked = await safeTarget(request.target, relative.slice(0, -1), { directory: true })
-      if (!dryRun) await makeDirectory(marked)
+      const name = relative.slice(0, -1)
+      await (dryRun ? safeTarget(request.target, name, { directory: true }) : run.directories.directory(name))
       return null
     }
-    target = await safeTarget(request.target, relative)
-    if (existing === "skip" && (await lstatIfAny(target))) return { ...about(), outcome: "skipped" }
-    if (dryRun) return { ...about(), outcome: "planned" }
-    await makeDirectory(dirname(target))
-    const overwrite = existing === "replace"
-    const file = await inspectExact(target) // a directory may have taken the name since it was looked at
-    const wishes = { overwrite, preserve, resume, customerKey, requesterPays }
+    if (dryRun) {
+      target = await safeTarget(request.target, relative)
+      const kept = existing === "skip" && (await kindOf(target)) !== "nothing"
+      return { ...about(), outcome: kept ? "skipped" : "planned" }
+    }
+    const { path, kind } = await run.directories.file(relative)
+    target = join(request.target, relative)
+    if (existing === "skip" && kind !== "nothing") return { ...about(), outcome: "skipped" }
+    if (kind === "other") throw existsAlready(path)
+    const wishes = { overwrite: existing === "replace", preserve, resume, customerKey, requesterPays }
     const item = objectUri(address)
     const { bytes, format } = await downloadTo(
       context,
       { address, target, item, concurrency: WINDOWS_AT_ONCE, ...wishes },
-      file,
+      { path, exists: kind === "file" },
       run,
     )
     return { ...about(), outcome: "done", bytes, format }
@@ -168,13 +175,5 @@ async function getOne(
     if (context.signal.aborted || error instanceof InterruptedError || !(error instanceof S3epError))
       throw error
     return { ...about(), outcome: "failed", error }
-  }
-}
-
-async function makeDirectory(path: string): Promise<void> {
-  try {
-    await makeDirectories(path)
-  } catch (error) {
-    throw localError("write", path, error)
   }
 }

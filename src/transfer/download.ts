@@ -11,14 +11,7 @@ import { type ForeignObject, type ObjectFormat, type OpenObject, openObject } fr
 import { LeftBehind } from "./left-behind.ts"
 import { namingObject, objectUri } from "./naming.ts"
 import { ObjectOpener } from "./opener.ts"
-import {
-  existsAlready,
-  type FinishOptions,
-  inspectExact,
-  inspectTarget,
-  restored,
-  type TargetKind,
-} from "./replace.ts"
+import { existsAlready, type FinishOptions, inspectExact, inspectTarget, restored } from "./replace.ts"
 import { nameInDirectory } from "./target.ts"
 import { sweepTemporaries, TemporaryFiles } from "./temporaries.ts"
 import { Windows } from "./windows.ts"
@@ -80,7 +73,9 @@ export async function downloadFile(
   const found = await fileTarget(request)
   if (found.kind === "stream") return downloadToStream(context, request, found.path)
   await using files = new TemporaryFiles(context)
-  return await downloadTo(context, request, found, { files, left: await LeftBehind.ofDownloads(context) })
+  const left = await LeftBehind.ofDownloads(context)
+  const file = { path: found.path, exists: found.existing !== null }
+  return await downloadTo(context, request, file, { left, files })
 }
 
 /** What the downloads of a run share. */
@@ -92,16 +87,16 @@ export interface DownloadRun {
   readonly named?: FinishOptions["named"]
 }
 
-/** As `downloadFile`, to a file that was looked at: symbolic links are resolved in its path. */
+/** As `downloadFile`, to a file that was looked at; symbolic links are resolved in its path. */
 export async function downloadTo(
   context: TransferContext,
   request: DownloadRequest,
-  { path: target, existing }: Pick<TargetKind & { kind: "file" }, "path" | "existing">,
+  { path: target, exists }: { readonly path: string; readonly exists: boolean },
   { left, files, named }: DownloadRun,
 ): Promise<DownloadResult> {
   const { address, overwrite = true, windowBytes = WINDOW_BYTES } = request
   const item = request.item ?? objectUri(address)
-  if (existing && !overwrite) {
+  if (exists && !overwrite) {
     await left.forgetDownload(address, request.versionId, target)
     throw existsAlready(target)
   }

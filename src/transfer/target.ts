@@ -15,6 +15,9 @@ export interface TargetOptions {
   readonly directory?: boolean | undefined
 }
 
+/** What has a name: `other` is a pipe or a device. */
+export type Kind = "nothing" | "link" | "directory" | "file" | "other"
+
 /**
  * The file (or directory) that a name from the bucket becomes in a directory, whatever the bucket says: never one outside it.
  * What lies on the way there already has to be real directories, since a symbolic link would lead elsewhere.
@@ -29,20 +32,39 @@ export async function safeTarget(
   relative: string,
   options: TargetOptions = {},
 ): Promise<string> {
-  const components = relative.split("/")
-  for (const component of components) checkComponent(component, relative, options)
+  const components = componentsOf(relative, options)
   let path = root
   for (const [depth, component] of components.entries()) {
     path = join(path, component)
-    const last = depth === components.length - 1
     const kind = await kindOf(path)
     if (kind === "nothing") return join(root, ...components)
-    if (kind === "link") throw unsafe(relative, `${path} is a symbolic link`)
-    const directory = !last || options.directory === true
-    if (!directory && kind === "directory") throw unsafe(relative, `${path} is a directory`)
-    if (directory && kind !== "directory") throw unsafe(relative, `${path} is not a directory`)
+    const last = depth === components.length - 1
+    checkKind(kind, path, relative, !last || options.directory === true)
   }
   return path
+}
+
+/**
+ * What a name from the bucket is made of, of which none leads up or elsewhere.
+ *
+ * @throws {UsageError} if it can be no name of a file.
+ */
+export function componentsOf(relative: string, options: TargetOptions = {}): string[] {
+  const components = relative.split("/")
+  for (const component of components) checkComponent(component, relative, options)
+  return components
+}
+
+/**
+ * Refuse what stands in the way of a file, or of a directory.
+ *
+ * @param relative - the name from the bucket.
+ * @throws {UsageError} if it does.
+ */
+export function checkKind(kind: Kind, path: string, relative: string, directory: boolean): void {
+  if (kind === "link") throw unsafe(relative, `${path} is a symbolic link`)
+  if (!directory && kind === "directory") throw unsafe(relative, `${path} is a directory`)
+  if (directory && kind !== "directory") throw unsafe(relative, `${path} is not a directory`)
 }
 
 /**
@@ -78,11 +100,13 @@ function hasControl(component: string): boolean {
   return [...component].some((character) => character < " ")
 }
 
-async function kindOf(path: string): Promise<"nothing" | "link" | "directory" | "other"> {
+/** @throws {LocalIoError} if it cannot be looked at. */
+export async function kindOf(path: string): Promise<Kind> {
   try {
     const found = await lstat(path)
     if (found.isSymbolicLink()) return "link"
-    return found.isDirectory() ? "directory" : "other"
+    if (found.isDirectory()) return "directory"
+    return found.isFile() ? "file" : "other"
   } catch (error) {
     if (errnoOf(error) === "ENOENT") return "nothing"
     throw localError("write", path, error)

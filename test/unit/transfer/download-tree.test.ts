@@ -1,9 +1,12 @@
-import { mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises"
+import { execFileSync } from "node:child_process"
+import { rmSync } from "node:fs"
+import { mkdir, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { describe, expect, test } from "vitest"
 import {
   IntegrityError,
   InterruptedError,
+  LocalIoError,
   NotFoundError,
   PreconditionError,
   UnavailableError,
@@ -150,6 +153,36 @@ test.each([
   expect(result).toMatchObject(counts)
   if (existing === "fail") expect(result.failed[0]?.error).toBeInstanceOf(PreconditionError)
   expect((await readFile(join(site.targets, "e"))).length).toBe(existing === "replace" ? 30 : 4)
+})
+
+test.each(["replace", "skip", "fail"] as const)(
+  "a pipe is not replaced, nor written to: %s",
+  async (existing) => {
+    const site = await makeSite()
+    await putSealed(site.store, "e", plaintextOf(30))
+    execFileSync("mkfifo", [join(site.targets, "e")])
+    const request = { bucket: "vault", prefix: "", target: site.targets, existing }
+    const { skipped, failed } = await downloadTree(site.context, request)
+    if (existing === "skip") expect(skipped).toBe(1)
+    else expect(failed[0]?.error).toBeInstanceOf(PreconditionError)
+    expect((await stat(join(site.targets, "e"))).isFIFO()).toBe(true)
+  },
+)
+
+test("a directory that is taken away meanwhile is a failure of what was to be in it", async () => {
+  const site = await makeTree()
+  const result = await downloadTree(site.context, {
+    bucket: "vault",
+    prefix: "docs",
+    target: site.targets,
+    concurrency: 1,
+    onItem: ({ address }) => {
+      if (address.key === "docs/deep/c") rmSync(join(site.targets, "deep"), { recursive: true })
+    },
+  }).catch((error: unknown) => error)
+  // The file that was there is gone with it, so the tree is not done.
+  expect(result).toBeInstanceOf(LocalIoError)
+  expect(await filesIn(site.targets)).toEqual(["a.txt"])
 })
 
 test("an interruption stops all of it", async () => {

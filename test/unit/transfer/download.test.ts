@@ -398,6 +398,20 @@ describe("targets", () => {
     )
   })
 
+  test("what has to be the file itself is no link, no directory and no pipe", async () => {
+    const site = await makeSite()
+    await putSealed(site.store, address.key, plaintextOf(100))
+    await symlink(join(site.directory, "real"), join(site.targets, "link"))
+    await mkdir(join(site.targets, "directory"))
+    execFileSync("mkfifo", [join(site.targets, "pipe")])
+    for (const name of ["link", "directory", "pipe"]) {
+      const request = { address, target: join(site.targets, name), exact: true }
+      await expect(downloadFile(site.context, request)).rejects.toThrow(PreconditionError)
+    }
+    const { target } = await downloadFile(site.context, { address, target: site.target, exact: true })
+    expect(target).toBe(site.target)
+  })
+
   test("a link to nothing is refused before any request", async () => {
     const site = await makeSite()
     await symlink(join(site.directory, "nowhere"), site.target)
