@@ -68,7 +68,8 @@ export interface DownloadTreeResult {
  * others; a key that ends in "/" stands for a directory, and what s3ep keeps for itself is left out. No name leads
  * out of the target directory.
  *
- * @throws {NotFoundError} if there is no such bucket; {InterruptedError} when interrupted.
+ * @throws {NotFoundError} if there is no such bucket; {InterruptedError} when interrupted; {LocalIoError} if the names
+ * of files that were got could not be brought to the disk.
  */
 export async function downloadTree(
   context: TransferContext,
@@ -92,19 +93,18 @@ export async function downloadTree(
   const syncs = new DirectorySyncs()
   const named = (directory: string) => syncs.add(directory)
   const run: TreeRun = { left, files, named, directories: new TreeDirectories(request.target, named) }
-  const getting = forEachConcurrent(
-    wanted(withoutReserved(store.list(bucket, { prefix, requesterPays, signal })), prefix, request),
-    concurrency,
-    async (found, signal) => {
-      const result = await getOne({ ...context, signal }, found, request, run)
-      if (result?.outcome === "skipped" && result.target !== null && !request.dryRun)
-        await left.forgetDownload(result.address, undefined, result.target)
-      if (result) settle(result)
-    },
-    { signal },
-  )
   try {
-    await getting
+    await forEachConcurrent(
+      wanted(withoutReserved(store.list(bucket, { prefix, requesterPays, signal })), prefix, request),
+      concurrency,
+      async (found, signal) => {
+        const result = await getOne({ ...context, signal }, found, request, run)
+        if (result?.outcome === "skipped" && result.target !== null && !request.dryRun)
+          await left.forgetDownload(result.address, undefined, result.target)
+        if (result) settle(result)
+      },
+      { signal },
+    )
   } catch (error) {
     await syncs.flush().catch(() => undefined) // what has its name is there to stay
     throw error

@@ -117,7 +117,7 @@ class RecordFile {
   }
 
   async remove(): Promise<void> {
-    await this.#file.close()
+    await this.#file.close().catch(() => undefined)
     await unlink(this.path).catch(() => undefined)
   }
 
