@@ -1,4 +1,4 @@
-import { type FileHandle, open, readdir, readFile, unlink } from "node:fs/promises"
+import { type FileHandle, open, readdir, readFile, stat, unlink } from "node:fs/promises"
 import { join } from "node:path"
 import { utf8 } from "../bytes.ts"
 import { errnoOf, localError } from "../files/local-error.ts"
@@ -6,6 +6,9 @@ import { makeDirectories } from "../files/make-directories.ts"
 import type { TransferContext } from "./context.ts"
 import { isAlive, ownerHere, type ProcessTable, parseOwner } from "./lock.ts"
 import { isTemporaryPath, lstatIfAny, ReplacementFile, temporaryPath } from "./replace.ts"
+
+/** In which a living process that has made a record has written its first line. */
+const FIRST_LINE_MS = 60_000
 
 type Context = Pick<TransferContext, "stateDirectory" | "random">
 
@@ -142,8 +145,10 @@ export async function sweepTemporaries(
 }
 
 async function sweep(record: string, processes: ProcessTable | undefined): Promise<void> {
+  const text = await readFile(record, "utf8")
+  if (text === "" && Math.abs(Date.now() - (await stat(record)).mtimeMs) < FIRST_LINE_MS) return
   // The path had no line of its own once: it stood with its owner.
-  const [first = "", second = first] = (await readFile(record, "utf8")).split("\n")
+  const [first = "", second = first] = text.split("\n")
   const owner = parseOwner(first)
   if (owner && isAlive(owner, processes)) return
   const path = owner && pathIn(second)

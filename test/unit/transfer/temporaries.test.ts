@@ -1,4 +1,4 @@
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises"
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, utimes, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
@@ -52,6 +52,17 @@ describe("a temporary file on record", () => {
       expect(await readdir(records)).toHaveLength(2)
       await file.finish({ overwrite: true })
     })
+  })
+
+  test("that nobody has written to yet is somebody's for a minute", async () => {
+    await mkdir(records, { recursive: true })
+    const [young, old] = [join(records, "1.json"), join(records, "2.json")]
+    await writeFile(young, "")
+    await writeFile(old, "")
+    const before = Date.now() / 1000 - 61
+    await utimes(old, before, before)
+    await sweepTemporaries({ stateDirectory }, nobodyAlive)
+    expect(await readdir(records)).toEqual(["1.json"])
   })
 
   test("is not what another name, a link or a directory under the name says it is", async () => {
