@@ -70,12 +70,13 @@ async function sweepBeside(path: string, processes: ProcessTable): Promise<void>
   }
 }
 
-// Who makes a lock may die before its first byte is written: then its name alone says whose it was.
-function besidePath(path: string, { pid, host, nonce }: LockOwner): string {
+/** A name for a file of its owner's. Who makes one may die before its first byte: then this alone says whose it was. */
+export function ownersPath(path: string, { pid, host, nonce }: LockOwner): string {
   return `${path}.${pid}-${hostTag(host)}.${nonce}`
 }
 
-function isOfDead(name: string, processes: ProcessTable): boolean {
+/** Whether a name is one of `ownersPath`, and its owner dead. */
+export function isOfDead(name: string, processes: ProcessTable = systemProcesses): boolean {
   const [, pid, host] = /\.(\d+)-([0-9a-f]{8})\.[0-9a-f]{16}$/.exec(name) ?? []
   return host === hostTag(processes.host) && processes.startOf(Number(pid)) === null
 }
@@ -106,7 +107,7 @@ async function acquire(
   processes: ProcessTable,
 ): Promise<Lock> {
   const owner = ownerHere(random, processes)
-  const beside = besidePath(path, owner)
+  const beside = ownersPath(path, owner)
   await writeSynced(beside, JSON.stringify(owner))
   try {
     for (;;) {

@@ -1,14 +1,11 @@
-import { type FileHandle, open, readdir, readFile, stat, unlink } from "node:fs/promises"
+import { type FileHandle, open, readdir, readFile, unlink } from "node:fs/promises"
 import { join } from "node:path"
 import { utf8 } from "../bytes.ts"
 import { errnoOf, localError } from "../files/local-error.ts"
 import { makeDirectories } from "../files/make-directories.ts"
 import type { TransferContext } from "./context.ts"
-import { isAlive, ownerHere, type ProcessTable, parseOwner } from "./lock.ts"
+import { isAlive, isOfDead, ownerHere, ownersPath, type ProcessTable, parseOwner } from "./lock.ts"
 import { isTemporaryPath, lstatIfAny, ReplacementFile, temporaryPath } from "./replace.ts"
-
-/** In which a living process that has made a record has written its first line. */
-const FIRST_LINE_MS = 60_000
 
 type Context = Pick<TransferContext, "stateDirectory" | "random">
 
@@ -94,7 +91,7 @@ class RecordFile {
   static async create({ stateDirectory, random }: Context): Promise<RecordFile> {
     const directory = directoryOf(stateDirectory)
     const owner = ownerHere(random)
-    const path = join(directory, `${owner.nonce}.json`)
+    const path = ownersPath(join(directory, "record"), owner)
     try {
       await makeDirectories(directory, 0o700)
       return new RecordFile(path, await open(path, "wx", 0o600), utf8(`${JSON.stringify(owner)}\n`))
@@ -146,7 +143,7 @@ export async function sweepTemporaries(
 
 async function sweep(record: string, processes: ProcessTable | undefined): Promise<void> {
   const text = await readFile(record, "utf8")
-  if (text === "" && Math.abs(Date.now() - (await stat(record)).mtimeMs) < FIRST_LINE_MS) return
+  if (text === "" && !isOfDead(record, processes)) return
   // The path had no line of its own once: it stood with its owner.
   const [first = "", second = first] = text.split("\n")
   const owner = parseOwner(first)

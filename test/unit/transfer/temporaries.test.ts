@@ -1,9 +1,10 @@
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, utimes, writeFile } from "node:fs/promises"
-import { tmpdir } from "node:os"
-import { dirname, join } from "node:path"
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises"
+import { hostname, tmpdir } from "node:os"
+import { basename, dirname, join } from "node:path"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
 import { LocalIoError } from "../../../src/errors.ts"
 import { systemRandom } from "../../../src/keys/random.ts"
+import { ownersPath } from "../../../src/transfer/lock.ts"
 import { isTemporaryPath, type ReplacementFile, temporaryPath } from "../../../src/transfer/replace.ts"
 import { sweepTemporaries, TemporaryFiles } from "../../../src/transfer/temporaries.ts"
 
@@ -54,15 +55,14 @@ describe("a temporary file on record", () => {
     })
   })
 
-  test("that nobody has written to yet is somebody's for a minute", async () => {
+  test("that nobody has written to yet is the living one's that its name tells", async () => {
     await mkdir(records, { recursive: true })
-    const [young, old] = [join(records, "1.json"), join(records, "2.json")]
-    await writeFile(young, "")
-    await writeFile(old, "")
-    const before = Date.now() / 1000 - 61
-    await utimes(old, before, before)
-    await sweepTemporaries({ stateDirectory }, nobodyAlive)
-    expect(await readdir(records)).toEqual(["1.json"])
+    const owner = { pid: process.pid, started: null, host: hostname(), boot: null, nonce: "0123456789abcdef" }
+    const alive = ownersPath(join(records, "record"), owner)
+    await writeFile(alive, "")
+    await writeFile(ownersPath(join(records, "record"), { ...owner, pid: 2 ** 30 }), "")
+    await sweepTemporaries({ stateDirectory })
+    expect(await readdir(records)).toEqual([basename(alive)])
   })
 
   test("is not what another name, a link or a directory under the name says it is", async () => {
@@ -81,7 +81,6 @@ describe("a temporary file on record", () => {
   })
 
   test.each([
-    "",
     '{"pid":42',
     '{"pid":42,"host":"here","nonce":"0123456789abcdef"}',
     '{"pid":42,"host":"here","nonce":"0123456789abcdef"}\n{"path":"/tm',
