@@ -131,6 +131,16 @@ describe("an upload that was interrupted", () => {
     await expectWhole()
   })
 
+  test("SIGINT again and again, until the very end of the process, is the same", async () => {
+    const running = start(workspace, put)
+    await untilParts(workspace, running, 4)
+    const sending = setInterval(() => running.child.kill("SIGINT"), 1)
+    const { status } = await running.finished.finally(() => clearInterval(sending))
+    expect(status).toBe(130)
+    await putAgain()
+    await expectWhole()
+  })
+
   test("SIGTERM ends with 143", async () => {
     expect(await interruptAfter(4, "SIGTERM")).toBe(143)
     await putAgain()
