@@ -25,14 +25,7 @@ async function bench(options: Options): Promise<void> {
     const recorder = new Recorder()
     const { found, missing } = findPeers(options.peers)
     for (const name of missing) recorder.leave(name)
-    await measureAll(
-      options,
-      directory,
-      server,
-      recorder,
-      found.map(({ peer }) => peer),
-    )
-    const results: Results = {
+    const results = (): Results => ({
       startedAt,
       command: commandLine(process.argv.slice(2)),
       machine: machine(),
@@ -42,8 +35,12 @@ async function bench(options: Options): Promise<void> {
       settings: Object.fromEntries(found.map(({ peer }) => [peer.name, peer.settings])),
       rows: recorder.rows,
       left: recorder.left,
-    }
-    await writeResults(options, results)
+    })
+    // After each round: an hour of measuring is not lost with its last minute.
+    const save = () => writeResults(options, results())
+    const peers = found.map(({ peer }) => peer)
+    await measureAll(options, directory, server, recorder, peers, save)
+    process.stdout.write(fullReport(results()))
   } finally {
     await rm(directory, { recursive: true, force: true })
   }
@@ -55,6 +52,7 @@ async function measureAll(
   server: Server,
   recorder: Recorder,
   peers: Leg["peers"],
+  save: () => Promise<void>,
 ): Promise<void> {
   const { only, runs } = options
   const client = clientFor({ ...server, endpoint: server.http })
@@ -82,14 +80,15 @@ async function measureAll(
     if (only.has("start") && plain.length > 0) await measureStart(place, runs, recorder)
     if (only.has("put") || only.has("get")) {
       const record = new Set((["put", "get"] as const).filter((work) => only.has(work)))
-      await runRounds({ up: "put", down: "get", record }, legs, runs, recorder)
-    }
-    if (only.has("tree")) {
-      const record: ReadonlySet<Work> = new Set(["tree-up", "tree-down"])
-      await runRounds({ up: "tree-up", down: "tree-down", record }, plain, runs, recorder)
+      await runRounds({ up: "put", down: "get", record }, legs, runs, recorder, save)
     }
     if (only.has("size")) await measureSizes(place, options, recorder)
     if (only.has("sparse")) await measureSparse(place, options, recorder)
+    if (only.has("tree")) {
+      const record: ReadonlySet<Work> = new Set(["tree-up", "tree-down"])
+      await runRounds({ up: "tree-up", down: "tree-down", record }, plain, runs, recorder, save)
+    }
+    await save()
   } finally {
     await removeBucket(client, bucket)
     client.destroy()
@@ -135,12 +134,10 @@ function commandLine(args: readonly string[]): string {
 
 async function writeResults(options: Options, results: Results): Promise<void> {
   await mkdir(options.out, { recursive: true })
-  const report = fullReport(results)
   await writeFile(join(options.out, "bench.json"), `${JSON.stringify(results, null, 2)}\n`)
   await writeFile(join(options.out, "bench.svg"), drawChart(results))
-  await writeFile(join(options.out, "bench.md"), report)
+  await writeFile(join(options.out, "bench.md"), fullReport(results))
   if (options.update !== undefined) await updateSection(options.update, summary(results))
-  process.stdout.write(report)
 }
 
 await bench(parseOptions(process.argv.slice(2)))

@@ -28,6 +28,7 @@ export async function runRounds(
   legs: readonly Leg[],
   runs: number,
   recorder: Recorder,
+  afterRound: () => Promise<void>,
 ): Promise<void> {
   const failed = new Set<string>()
   for (let run = 0; run < runs; run++) {
@@ -46,6 +47,7 @@ export async function runRounds(
         }
       }
     }
+    await afterRound()
   }
 }
 
