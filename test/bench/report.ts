@@ -54,10 +54,13 @@ export async function updateSection(path: string, text: string): Promise<void> {
 }
 
 function heading({ command, machine, server, files, rows, startedAt }: Results): string {
-  const runs = Math.max(0, ...rows.filter(({ work }) => work !== "start").map((row) => row.runs.length))
+  const counted = rows.filter(({ work }) => work !== "start")
+  const runs = Math.max(0, ...counted.map((row) => row.runs.length))
+  const fewer = counted.filter((row) => row.runs.length < runs).map((row) => `${row.work} ${row.runs.length}`)
+  const exceptions = fewer.length > 0 ? ` (${[...new Set(fewer)].join(", ")})` : ""
   return (
     `\`${command}\` on ${startedAt.slice(0, 10)}: ${machine}; ${server}; files ${files}. Median of ${runs} interleaved` +
-    ` runs. CPU is user and system time of all processes of the client; memory is resident, at its peak.`
+    ` runs${exceptions}. CPU is user and system time of all processes of the client; memory is resident, at its peak.`
   )
 }
 
