@@ -9,6 +9,11 @@ const ECHO_MS = 100
 
 const STATUS = { SIGINT: 130, SIGTERM: 143 } as const
 
+/** Whether that is the exit status of who was interrupted. */
+export function isInterrupted(status: number): boolean {
+  return Object.values<number>(STATUS).includes(status)
+}
+
 export interface Interruption extends Disposable {
   /** Aborted with an `InterruptedError` by the first signal. */
   readonly signal: AbortSignal

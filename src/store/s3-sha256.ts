@@ -1,4 +1,4 @@
-import { createHash, createHmac, createSecretKey, type Hash, type Hmac } from "node:crypto"
+import { createHash, createHmac, createSecretKey, type Hash, type Hmac, type KeyObject } from "node:crypto"
 
 type Data = string | ArrayBuffer | ArrayBufferView
 
@@ -8,16 +8,18 @@ type Data = string | ArrayBuffer | ArrayBufferView
  */
 export class S3Sha256 {
   readonly digestLength = 32
-  readonly #key: ReturnType<typeof createSecretKey> | undefined
+  readonly #key: KeyObject | undefined
   #hash: Hash | Hmac
 
   constructor(secret?: Data) {
-    this.#key = secret === undefined ? undefined : createSecretKey(bytesOf(secret))
+    // A string by itself: as bytes it would stay in the memory that Node's small buffers share.
+    if (typeof secret === "string") this.#key = createSecretKey(secret, "utf8")
+    else if (secret !== undefined) this.#key = createSecretKey(bytesOf(secret))
     this.#hash = this.#begin()
   }
 
   update(data: Data): void {
-    this.#hash.update(bytesOf(data))
+    this.#hash.update(typeof data === "string" ? data : bytesOf(data))
   }
 
   async digest(): Promise<Uint8Array> {
@@ -33,8 +35,7 @@ export class S3Sha256 {
   }
 }
 
-function bytesOf(data: Data): Uint8Array {
-  if (typeof data === "string") return Buffer.from(data)
+function bytesOf(data: ArrayBuffer | ArrayBufferView): Uint8Array {
   return ArrayBuffer.isView(data)
     ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
     : new Uint8Array(data)
