@@ -1,4 +1,3 @@
-import { HeadBucketCommand } from "@aws-sdk/client-s3"
 import { DeniedError, NotFoundError, UsageError } from "../errors.ts"
 import { type Dialect, DialectFile } from "./dialect.ts"
 import type { S3Session } from "./s3-session.ts"
@@ -72,9 +71,8 @@ export class S3Dialect {
   async #ask(bucket: string, { signal }: CallOptions): Promise<void> {
     const sending = { action: `ask s3://${bucket}`, bucket, about: "bucket", signal } as const
     try {
-      await this.#session.run(sending, (client, http) =>
-        client.send(new HeadBucketCommand({ Bucket: bucket }), http),
-      )
+      const { headBucket } = await import("./s3-client.ts")
+      await this.#session.run(sending, (client, http) => headBucket(client, bucket, http))
     } catch (error) {
       // Who may not list a bucket may still write to it, and the refusal's headers tell as much.
       const answered = error instanceof DeniedError || error instanceof UsageError

@@ -1,5 +1,4 @@
 import type { CreateMultipartUploadCommandInput, ObjectCannedACL, StorageClass } from "@aws-sdk/client-s3"
-import { ObjectCannedACL as cannedAcls } from "@aws-sdk/client-s3"
 import { UsageError } from "../errors.ts"
 import type { Sending } from "./s3-session.ts"
 import type {
@@ -174,10 +173,21 @@ function storageClass(name: string): StorageClass {
   return name as StorageClass
 }
 
+// S3 User Guide, "Canned ACL".
+const cannedAcls: readonly ObjectCannedACL[] = [
+  "private",
+  "public-read",
+  "public-read-write",
+  "authenticated-read",
+  "aws-exec-read",
+  "bucket-owner-read",
+  "bucket-owner-full-control",
+]
+
 function cannedAcl(name: string): ObjectCannedACL {
-  const known = Object.values(cannedAcls).find((acl) => acl === name)
+  const known = cannedAcls.find((acl) => acl === name)
   if (known) return known
   throw new UsageError(`there is no ACL "${name}"`, {
-    hint: `one of ${Object.values(cannedAcls).join(", ")}`,
+    hint: `one of ${cannedAcls.join(", ")}`,
   })
 }

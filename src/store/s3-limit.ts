@@ -18,7 +18,7 @@ export function limitDocument(response: unknown, command: string | undefined): v
   const limited = new Transform({
     transform(piece: Uint8Array, _encoding, done) {
       bytes += piece.length
-      done(bytes > MAX_DOCUMENT_BYTES ? overlong() : null, piece)
+      done(bytes > MAX_DOCUMENT_BYTES ? overlong(MAX_DOCUMENT_BYTES) : null, piece)
     },
   })
   body.once("error", (error) => limited.destroy(error))
@@ -26,8 +26,9 @@ export function limitDocument(response: unknown, command: string | undefined): v
   Reflect.set(response, "body", body.pipe(limited))
 }
 
-function overlong(): Error {
-  return Object.assign(new Error(`an answer of more than ${MAX_DOCUMENT_BYTES} bytes`), {
+/** The answer had no more than that to say. */
+export function overlong(bytes: number): Error {
+  return Object.assign(new Error(`an answer of more than ${bytes} bytes`), {
     code: OVERLONG_CODE,
   })
 }

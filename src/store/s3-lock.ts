@@ -1,4 +1,3 @@
-import { PutObjectLegalHoldCommand, PutObjectRetentionCommand } from "@aws-sdk/client-s3"
 import { addressInput, callInput } from "./s3-inputs.ts"
 import { headObject } from "./s3-read.ts"
 import type { Sending } from "./s3-session.ts"
@@ -23,23 +22,14 @@ export async function confirmLock(
   const info = await headObject(session, address, { ...options, versionId })
   const action = `lock s3://${address.bucket}/${address.key}, which is stored now`
   const sending: Sending = { action, bucket: address.bucket, about: "object", signal: options.signal }
+  const { putLock } = await import("./s3-put-lock.ts")
   const version = {
     ...addressInput(address),
     ...callInput(options),
     ...(versionId !== undefined && { VersionId: versionId }),
-    // S3 wants a checksum here; the SDK computes it for these few bytes.
-    ChecksumAlgorithm: "CRC32" as const,
   }
-  if (retention && !info.retention) {
-    const Retention = { Mode: retention.mode, RetainUntilDate: retention.until }
-    await session.run(sending, (client, http) =>
-      client.send(new PutObjectRetentionCommand({ ...version, Retention }), http),
-    )
-  }
-  if (legalHold && !info.legalHold) {
-    const LegalHold = { Status: "ON" as const }
-    await session.run(sending, (client, http) =>
-      client.send(new PutObjectLegalHoldCommand({ ...version, LegalHold }), http),
-    )
-  }
+  await putLock(session, sending, version, {
+    retention: info.retention ? undefined : retention,
+    legalHold: info.legalHold ? undefined : legalHold,
+  })
 }

@@ -1,7 +1,12 @@
-import type { GetObjectCommandOutput, HeadObjectCommandOutput } from "@aws-sdk/client-s3"
+import type { HeadObjectCommandOutput } from "@aws-sdk/client-s3"
 import type { Checksum, ObjectInfo, StoredObject, WholeChecksum } from "./store.ts"
 
 // The SDK's answers in our words.
+
+/** What the headers of an object say, to HEAD or to GET. */
+export type ObjectOutput = {
+  readonly [Name in keyof Omit<HeadObjectCommandOutput, "$metadata">]?: HeadObjectCommandOutput[Name]
+}
 
 /** Without its quotation marks; "" if the service gave none. */
 export function etagOf(etag: string | undefined): string {
@@ -46,14 +51,14 @@ function wholeChecksumOf(
 const ARCHIVES = new Set(["GLACIER", "DEEP_ARCHIVE"])
 
 /** An archived object can be read for a while after it was restored: `ongoing-request="false", expiry-date="…"`. */
-function isArchived(output: HeadObjectCommandOutput | GetObjectCommandOutput): boolean {
-  const archiveStatus = "ArchiveStatus" in output && output.ArchiveStatus !== undefined
+function isArchived(output: ObjectOutput): boolean {
+  const archiveStatus = output.ArchiveStatus !== undefined
   const restored = /ongoing-request="false"/.test(output.Restore ?? "")
   return (archiveStatus || ARCHIVES.has(output.StorageClass ?? "")) && !restored
 }
 
 /** @param bytes - of the whole object, which the answer to a range says elsewhere. */
-export function infoOf(output: HeadObjectCommandOutput | GetObjectCommandOutput, bytes: number): ObjectInfo {
+export function infoOf(output: ObjectOutput, bytes: number): ObjectInfo {
   const { etag, versionId } = storedOf(output)
   const countedParts = /-(\d+)$/.exec(etag)?.[1]
   const mode = output.ObjectLockMode

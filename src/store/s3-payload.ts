@@ -8,10 +8,11 @@ import type { Checksum, ChecksumChoice } from "./store.ts"
 
 /** A request body with the headers it must travel with. */
 export interface Payload {
-  readonly Body: Uint8Array | Readable
-  readonly ContentLength: number
-  /** Known before the body is sent; undefined for streams and if none was asked for. */
+  readonly bytes: Uint8Array
+  readonly headers: Readonly<Record<string, string>>
   readonly checksum: Checksum | undefined
+  /** Called with the bytes handed to the socket since the last call. */
+  readonly onSent?: ((bytes: number) => void) | undefined
 }
 
 // The body object ties headers to a request: the SDK hands it through unchanged, and copies everything else.
@@ -24,21 +25,39 @@ const SLICE_BYTES = 512 * 1024
  * for the signature unless `sha256` asks for it.
  *
  * @param sendChecksum - false for services that refuse the header.
- * @param onSent - makes the body go out in slices, each reported when it is handed to the socket.
+ * @param headers - others for the request, that the SDK's input has no member for.
  */
 export function payload(
-  body: Uint8Array,
+  bytes: Uint8Array,
   choice: ChecksumChoice | undefined,
-  options: { sendChecksum: boolean; onSent?: ((bytes: number) => void) | undefined },
+  options: {
+    sendChecksum: boolean
+    headers?: Readonly<Record<string, string>>
+    onSent?: ((bytes: number) => void) | undefined
+  },
 ): Payload {
-  const { checksum, signature } = digest(body, choice)
+  const { checksum, signature } = digest(bytes, choice)
+  return {
+    bytes,
+    headers: {
+      ...options.headers,
+      "x-amz-content-sha256": signature,
+      ...(checksum && options.sendChecksum && { [`x-amz-checksum-${checksum.kind}`]: checksum.value }),
+    },
+    checksum: options.sendChecksum ? checksum : undefined,
+    onSent: options.onSent,
+  }
+}
+
+/** As the SDK takes it: in slices, each reported when it is handed to the socket, where somebody wants to know. */
+export function bodyInput({ bytes, headers, onSent }: Payload): {
+  Body: Uint8Array | Readable
+  ContentLength: number
+} {
   // A view of its own, as the same buffer may be on its way in another request.
-  const Body = options.onSent ? sliced(body, options.onSent) : body.subarray()
-  headersOfBody.set(Body, {
-    "x-amz-content-sha256": signature,
-    ...(checksum && options.sendChecksum && { [`x-amz-checksum-${checksum.kind}`]: checksum.value }),
-  })
-  return { Body, ContentLength: body.length, checksum: options.sendChecksum ? checksum : undefined }
+  const Body = onSent ? sliced(bytes, onSent) : bytes.subarray()
+  headersOfBody.set(Body, headers)
+  return { Body, ContentLength: bytes.length }
 }
 
 function digest(

@@ -1,5 +1,5 @@
-import { GetObjectCommand, type GetObjectCommandOutput, HeadObjectCommand } from "@aws-sdk/client-s3"
 import { DeniedError, UnavailableError, UnsupportedError, UsageError } from "../errors.ts"
+import type { AnswerBody } from "./http/answer-body.ts"
 import type { Pace } from "./pace.ts"
 import { failureOf, translate } from "./s3-errors.ts"
 import { isAnswer } from "./s3-http.ts"
@@ -15,15 +15,10 @@ export async function headObject(
 ): Promise<ObjectInfo> {
   const sending = reading(address, options.signal)
   try {
-    const output = await session.run(sending, (_client, http, shortWay) =>
-      shortWay.send(
-        new HeadObjectCommand({
-          ...readInput(address, options),
-          ...(options.wholeChecksum && { ChecksumMode: "ENABLED" }),
-        }),
-        http,
-      ),
-    )
+    const output = await session.ask(sending, "HeadObject", {
+      ...readInput(address, options),
+      ...(options.wholeChecksum && { ChecksumMode: "ENABLED" }),
+    })
     return infoOf(output, output.ContentLength ?? 0)
   } catch (error) {
     // The answer to HEAD has no body to say why; a GET's has, or works, if only the clock was off.
@@ -41,16 +36,12 @@ export async function getObject(
 ): Promise<ObjectBody> {
   const { range } = options
   const sending = reading(address, options.signal)
-  const output = await session.run(sending, (_client, http, shortWay) =>
-    shortWay.send(
-      new GetObjectCommand({
-        ...readInput(address, options),
-        ...(range && { Range: `bytes=${range.start}-${range.end === undefined ? "" : range.end - 1}` }),
-        ...(options.ifMatch !== undefined && { IfMatch: quoted(options.ifMatch) }),
-      }),
-      http,
-    ),
-  )
+  const output = await session.ask(sending, "GetObject", {
+    ...readInput(address, options),
+    ...(range && { Range: `bytes=${range.start}-${range.end === undefined ? "" : range.end - 1}` }),
+    ...(options.ifMatch !== undefined && { IfMatch: quoted(options.ifMatch) }),
+  })
+  if (options.reuseMemory && isDirect(output.Body)) output.Body.reuseMemory()
   const held = heldRange(output)
   if (!held) {
     release(output.Body)
@@ -74,7 +65,7 @@ export async function getObject(
     range: { start: held.start, end: held.end },
     body: bodyOf(output.Body, held.end - held.start, sending, session.pace()),
     // What a socket was read into is never part of Node's pool.
-    ownMemory: isAnswer(output.Body),
+    ownMemory: !options.reuseMemory && (isDirect(output.Body) || isAnswer(output.Body)),
   }
 }
 
@@ -88,7 +79,11 @@ export function reading(address: ObjectAddress, signal: AbortSignal | undefined)
 }
 
 /** What of the object an answer says it holds; null if it contradicts itself. */
-function heldRange(output: GetObjectCommandOutput): { start: number; end: number; total: number } | null {
+function heldRange(output: {
+  readonly ContentRange?: string | undefined
+  readonly ContentLength?: number | undefined
+  readonly $metadata: { readonly httpStatusCode?: number | undefined }
+}): { start: number; end: number; total: number } | null {
   const { ContentRange: said, ContentLength: length } = output
   if (said === undefined) {
     const whole = length !== undefined && output.$metadata.httpStatusCode !== 206
@@ -150,7 +145,12 @@ function isIterable(body: unknown): body is AsyncIterable<Uint8Array> {
   return typeof body === "object" && body !== null && Symbol.asyncIterator in body
 }
 
+function isDirect(body: unknown): body is AnswerBody {
+  return typeof body === "object" && body !== null && "reuseMemory" in body
+}
+
 function release(body: unknown): void {
+  if (isDirect(body)) void body.return()
   const destroy = typeof body === "object" && body !== null ? Reflect.get(body, "destroy") : undefined
   if (typeof destroy === "function") destroy.call(body)
 }

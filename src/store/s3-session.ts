@@ -1,14 +1,17 @@
-import { S3Client, type S3ClientConfig } from "@aws-sdk/client-s3"
-import { NodeHttpHandler } from "@smithy/node-http-handler"
+import type { S3Client, S3ClientConfig } from "@aws-sdk/client-s3"
+import type { NodeHttpHandler } from "@smithy/node-http-handler"
 import { UnavailableError } from "../errors.ts"
+import { ConnectionPool } from "./http/pool.ts"
 import { Pace } from "./pace.ts"
+import type { Configured, ConnectionSettings } from "./s3-client.ts"
+import { Direct, type Route } from "./s3-direct.ts"
+import type { DirectOutput } from "./s3-direct-answer.ts"
+import type { DirectInput, DirectOperation } from "./s3-direct-request.ts"
 import type { Task } from "./s3-errors.ts"
 import { failureOf, isExpiredCredentials, isSkewed, regionOf, translate } from "./s3-errors.ts"
-import { connectionAgents, type HttpOptions } from "./s3-http.ts"
-import { limitDocument } from "./s3-limit.ts"
-import { addPayloadHeaders } from "./s3-payload.ts"
-import { S3Sha256 } from "./s3-sha256.ts"
-import { ShortWay } from "./s3-short-way.ts"
+import type { HttpOptions } from "./s3-http.ts"
+import type { Payload } from "./s3-payload.ts"
+import { routeTo } from "./s3-route.ts"
 import type { ServiceName } from "./services.ts"
 
 export interface S3StoreOptions {
@@ -42,16 +45,24 @@ export interface Sending extends Task {
   readonly restartable?: boolean | undefined
 }
 
-interface Connected {
-  readonly client: S3Client
-  readonly shortWay: ShortWay
-}
-
-const nothing = () => undefined
-const silent = { debug: nothing, info: nothing, warn: nothing, error: nothing }
 const CONNECT_MS = 10_000
 // A Complete of thousands of parts may be silent for a minute and more.
 const SILENCE_MS = 180_000
+const CONNECTIONS = 128
+
+// The SDK takes longer to load than all else that a small command does: it is loaded when it is needed.
+const sdk = () => import("./s3-client.ts")
+
+/** What is asked in one region. */
+interface Line {
+  readonly region: string
+  /** Made when it is first needed. */
+  client: Promise<S3Client> | undefined
+  /** Milliseconds the service's clock is ahead of ours, since it said that one of them is wrong. */
+  clockOffset: number
+  /** By bucket. */
+  readonly routes: Map<string, Route>
+}
 
 /** The connections of one store: its clients, one for each region it was sent to, and what they have in common. */
 export class S3Session {
@@ -60,39 +71,80 @@ export class S3Session {
   /** Headers of the last answer, with names in lower case. */
   answered: Readonly<Record<string, string>> | undefined
   readonly #regions = new Map<string, string>()
-  readonly #clients = new Map<string, Promise<Connected>>()
+  readonly #lines = new Map<string, Line>()
   readonly #noticed = new Set<string>()
   readonly #givenEndpoint: string | undefined
+  readonly #settings: ConnectionSettings
+  readonly #pool: ConnectionPool
+  readonly #direct: Direct
   #configured: Promise<Configured> | undefined
-  #handler: NodeHttpHandler | undefined
+  #sdkConnections: NodeHttpHandler | undefined
 
   constructor(options: S3StoreOptions) {
     this.options = options
     this.#givenEndpoint =
       options.endpoint ?? (process.env["AWS_ENDPOINT_URL_S3"] || process.env["AWS_ENDPOINT_URL"] || undefined)
     this.endpoint = withoutUser(this.#givenEndpoint ?? "https://s3.amazonaws.com")
+    this.#settings = {
+      connections: options.connections ?? CONNECTIONS,
+      connectMs: options.timeouts?.connectMs ?? CONNECT_MS,
+      silenceMs: options.timeouts?.silenceMs ?? SILENCE_MS,
+    }
+    this.#pool = new ConnectionPool(this.#settings)
+    this.#direct = new Direct(this.#pool, (headers) => this.#look(headers))
   }
 
   /** How fast the body of an answer has to come. */
   pace(): Pace {
-    return new Pace(this.options.now ?? Date.now, this.options.timeouts?.silenceMs ?? SILENCE_MS)
+    return new Pace(this.options.now ?? Date.now, this.#settings.silenceMs)
+  }
+
+  /** Run a request of the SDK's until it is answered; see `#repeat`. */
+  run<T>(sending: Sending, attempt: (client: S3Client, http: HttpOptions) => Promise<T>): Promise<T> {
+    return this.#repeat(sending, async (line) => attempt(await this.#client(line), httpOptions(sending)))
   }
 
   /**
-   * Run a request until it is answered. It is sent again, once, where the answer says how to: to the bucket's own
-   * region, or with the service's time; expired credentials are renewed for the caller's next attempt.
+   * As `run`, for what is asked by the thousand: past the SDK, where nothing is out of the ordinary.
+   *
+   * @param payload - made anew for each attempt.
    */
-  async run<T>(
+  ask(
     sending: Sending,
-    attempt: (client: S3Client, http: HttpOptions, shortWay: ShortWay) => Promise<T>,
-  ): Promise<T> {
+    operation: DirectOperation,
+    input: DirectInput,
+    payload?: () => Payload,
+  ): Promise<DirectOutput> {
+    const { signal } = sending
+    return this.#repeat(sending, async (line) => {
+      const body = payload?.()
+      const route = this.#route(line, input.Bucket)
+      if (route) {
+        const answer = await this.#direct.ask(route, operation, input, {
+          at: new Date(Date.now() + line.clockOffset),
+          action: sending.action,
+          payload: body,
+          pace: this.pace(),
+          signal,
+        })
+        if (answer) return answer
+      }
+      const { askSdk } = await sdk()
+      return askSdk(await this.#client(line), operation, input, body, httpOptions(sending))
+    })
+  }
+
+  /**
+   * A request is sent again, once, where the answer says how to: to the bucket's own region, or with the service's
+   * time; expired credentials are renewed for the caller's next attempt.
+   */
+  async #repeat<T>(sending: Sending, attempt: (line: Line) => Promise<T>): Promise<T> {
     const { signal, bucket } = sending
-    const http: HttpOptions = signal ? { abortSignal: signal } : {}
     for (let mayRepeat = sending.restartable ?? true; ; mayRepeat = false) {
       signal?.throwIfAborted()
-      const { client, shortWay } = await this.#connected(bucket)
+      const line = this.#line(bucket)
       try {
-        return await attempt(client, http, shortWay)
+        return await attempt(line)
       } catch (error) {
         signal?.throwIfAborted()
         const failure = failureOf(error)
@@ -103,12 +155,13 @@ export class S3Session {
           continue
         }
         if (mayRepeat && isSkewed(failure)) {
-          // The SDK has taken the service's time from this answer and signs with it from now on.
+          // The SDK has taken the service's time from this answer, if it was its own.
+          line.clockOffset = offsetOf(failure.headers["date"])
           this.notice("skew", "this computer's clock is off; the service's time is used", "set the clock")
           continue
         }
         const translated = translate(failure, sending, error)
-        if (isExpiredCredentials(failure) && (await renewed(client))) {
+        if (isExpiredCredentials(failure) && (await (await sdk()).renewed(await this.#client(line)))) {
           const message = `cannot ${sending.action}: the credentials expired and were renewed`
           throw new UnavailableError(message, { cause: error, transient: "credentials" })
         }
@@ -117,74 +170,55 @@ export class S3Session {
     }
   }
 
-  /** The client for a bucket's region; made on first use. */
-  #connected(bucket: string): Promise<Connected> {
-    const region = this.#regions.get(bucket) ?? this.options.region ?? ""
-    const connected = this.#clients.get(region) ?? this.#create(region)
-    this.#clients.set(region, connected)
-    return connected
-  }
-
   /** The endpoint asked for, by option, environment or AWS profile; undefined for Amazon's own. */
   async customEndpoint(): Promise<string | undefined> {
     return this.#givenEndpoint ?? (await this.#configuration()).endpoint
   }
 
-  /** @param region - "" for the configured one. */
-  async #create(region: string): Promise<Connected> {
-    const { options } = this
-    const endpoint = await this.customEndpoint()
-    const pathStyle = options.pathStyle ?? endpoint !== undefined
-    const config: S3ClientConfig = {
-      region: region || (await this.#configuration()).region,
-      forcePathStyle: pathStyle && !options.accelerate,
-      useAccelerateEndpoint: options.accelerate ?? false,
-      maxAttempts: 1,
-      requestChecksumCalculation: "WHEN_REQUIRED",
-      responseChecksumValidation: "WHEN_REQUIRED",
-      // With the agents given below the SDK sends the body without waiting; the header would only confuse.
-      expectContinueHeader: false,
-      requestHandler: this.#connections(),
-      sha256: S3Sha256,
-      // Or the SDK writes warnings to stderr.
-      logger: silent,
-      ...(endpoint !== undefined && { endpoint }),
-      ...(options.profile !== undefined && { profile: options.profile }),
-      ...(options.credentials && { credentials: options.credentials }),
-      ...(options.userAgent !== undefined && { customUserAgent: options.userAgent }),
-    }
-    const client = new S3Client(config)
-    addPayloadHeaders(client)
-    client.middlewareStack.add(
-      (next, { commandName }) =>
-        async (args) => {
-          const result = await next(args)
-          this.#look(result.response, commandName)
-          return result
-        },
-      { step: "deserialize", name: "lookAtAnswer", priority: "low" },
-    )
-    const shortWay = new ShortWay(client, (...answer) => this.#look(...answer))
-    return { client, shortWay }
+  #line(bucket: string): Line {
+    const region = this.#regions.get(bucket) ?? this.options.region ?? ""
+    const known = this.#lines.get(region)
+    if (known) return known
+    const line: Line = { region, client: undefined, clockOffset: 0, routes: new Map() }
+    this.#lines.set(region, line)
+    return line
   }
 
-  #look(answer: unknown, command: string | undefined): void {
-    this.answered = headersOf(answer) ?? this.answered
-    limitDocument(answer, command)
+  #client(line: Line): Promise<S3Client> {
+    line.client ??= this.#create(line)
+    return line.client
+  }
+
+  async #create(line: Line): Promise<S3Client> {
+    const { createClient, sdkConnections } = await sdk()
+    const endpoint = await this.customEndpoint()
+    this.#sdkConnections ??= sdkConnections(this.#settings)
+    return createClient(this.options, {
+      region: line.region || (await this.#configuration()).region,
+      endpoint,
+      requestHandler: this.#sdkConnections,
+      onAnswer: (headers) => this.#look(headers),
+      onRoute: (bucket, route) => line.routes.set(bucket, route),
+    })
+  }
+
+  /** Where to ask for what is in a bucket; null as long as only the SDK can tell. */
+  #route(line: Line, bucket: string): Route | null {
+    const known = line.routes.get(bucket)
+    if (known) return known
+    const found = routeTo(bucket, this.#givenEndpoint, line.region, this.options)
+    if (!found) return null
+    line.routes.set(bucket, found)
+    return found
+  }
+
+  #look(headers: Readonly<Record<string, string>>): void {
+    this.answered = headers
   }
 
   #configuration(): Promise<Configured> {
-    this.#configured ??= configured(this.options.profile)
+    this.#configured ??= sdk().then(({ configured }) => configured(this.options.profile))
     return this.#configured
-  }
-
-  #connections(): NodeHttpHandler {
-    this.#handler ??= new NodeHttpHandler({
-      ...connectionAgents(this.options.connections ?? 128),
-      connectionTimeout: this.options.timeouts?.connectMs ?? CONNECT_MS,
-      socketTimeout: this.options.timeouts?.silenceMs ?? SILENCE_MS,
-    })
-    return this.#handler
   }
 
   /** Tells the user something, the first time only. */
@@ -195,43 +229,18 @@ export class S3Session {
   }
 
   close(): void {
-    this.#handler?.destroy()
+    this.#pool.close()
+    this.#sdkConnections?.destroy()
   }
 }
 
-async function renewed(client: S3Client): Promise<boolean> {
-  try {
-    const before = await client.config.credentials()
-    const after = await client.config.credentials({ forceRefresh: true })
-    return before.sessionToken !== after.sessionToken || before.accessKeyId !== after.accessKeyId
-  } catch {
-    return false
-  }
+function httpOptions({ signal }: Sending): HttpOptions {
+  return signal ? { abortSignal: signal } : {}
 }
 
-interface Configured {
-  readonly region: string
-  readonly endpoint: string | undefined
-}
-
-/** What the environment and the AWS profile say; the SDK finds and reads them. */
-async function configured(profile: string | undefined): Promise<Configured> {
-  const client = new S3Client(profile === undefined ? {} : { profile })
-  try {
-    // S3-compatible services mostly take any region, and AWS says where a bucket is.
-    const region = await client.config.region().catch(() => "us-east-1")
-    const endpoint = await client.config.serviceConfiguredEndpoint?.().catch(() => undefined)
-    return { region, endpoint }
-  } finally {
-    client.destroy()
-  }
-}
-
-function headersOf(response: unknown): Record<string, string> | undefined {
-  const headers =
-    typeof response === "object" && response !== null ? Reflect.get(response, "headers") : undefined
-  if (typeof headers !== "object" || headers === null) return undefined
-  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)]))
+function offsetOf(date: string | undefined): number {
+  const serviceTime = Date.parse(date ?? "")
+  return Number.isNaN(serviceTime) ? 0 : serviceTime - Date.now()
 }
 
 function withoutUser(endpoint: string): string {

@@ -4,28 +4,17 @@ import {
   type CompleteMultipartUploadCommandInput,
   type CompleteMultipartUploadCommandOutput,
   CreateMultipartUploadCommand,
-  UploadPartCommand,
 } from "@aws-sdk/client-s3"
 import { UnavailableError, UnsupportedError, UsageError } from "../errors.ts"
 import { combineParts } from "./crc-combine.ts"
 import { settingsHeaders, withHeaders } from "./s3-headers.ts"
-import {
-  addressInput,
-  callInput,
-  conditionsInput,
-  customerKeyInput,
-  partInput,
-  partSending,
-  settingsInput,
-} from "./s3-inputs.ts"
+import { addressInput, callInput, conditionsInput, customerKeyInput, settingsInput } from "./s3-inputs.ts"
 import { listParts } from "./s3-list.ts"
 import { confirmLock } from "./s3-lock.ts"
-import { etagOf, storedOf } from "./s3-outputs.ts"
+import { storedOf } from "./s3-outputs.ts"
 import { garbled } from "./s3-pages.ts"
-import { payload } from "./s3-payload.ts"
 import { headObject } from "./s3-read.ts"
 import type { Sending } from "./s3-session.ts"
-import { streamPart } from "./s3-stream-part.ts"
 import { confirmTags } from "./s3-subresources.ts"
 import { checkSettings, checksumFor, confirmEncryption, type S3Context, withChecksum } from "./s3-write.ts"
 import type {
@@ -35,8 +24,6 @@ import type {
   CompleteOptions,
   CreateUploadOptions,
   ObjectAddress,
-  PartBody,
-  PartOptions,
   StoredObject,
   UploadChecksum,
   UploadedPart,
@@ -105,36 +92,6 @@ function wholeInput({ kind, type }: UploadChecksum) {
   return {
     ChecksumAlgorithm: ALGORITHMS[kind],
     ChecksumType: type === "full" ? ("FULL_OBJECT" as const) : ("COMPOSITE" as const),
-  }
-}
-
-export async function uploadPart(
-  context: S3Context,
-  address: ObjectAddress,
-  uploadId: string,
-  partNumber: number,
-  body: PartBody,
-  options: PartOptions,
-): Promise<UploadedPart> {
-  if (!(body instanceof Uint8Array)) return streamPart(context, address, uploadId, partNumber, body, options)
-  const choice = options.checksum ?? "auto"
-  let sent = 0
-  const onSent = options.onSent && counted(options.onSent, (bytes) => (sent += bytes))
-  return withChecksum(context, "checksum", choice, (sendChecksum) =>
-    context.session.run(partSending(address, partNumber, options.signal), async (client, http) => {
-      if (sent > 0) onSent?.(-sent)
-      const { Body, ContentLength, checksum } = payload(body, choice, { sendChecksum, onSent })
-      const input = { ...partInput(address, uploadId, partNumber, options), Body, ContentLength }
-      const output = await client.send(new UploadPartCommand(input), http)
-      return { partNumber, etag: etagOf(output.ETag), bytes: body.length, checksum }
-    }),
-  )
-}
-
-function counted(onSent: (bytes: number) => void, count: (bytes: number) => void): (bytes: number) => void {
-  return (bytes) => {
-    count(bytes)
-    onSent(bytes)
   }
 }
 

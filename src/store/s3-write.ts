@@ -1,22 +1,14 @@
-import { DeleteObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3"
 import { UnsupportedError } from "../errors.ts"
 import type { S3Conditions } from "./s3-conditions.ts"
 import type { S3Dialect } from "./s3-dialect.ts"
-import { settingsHeaders, withHeaders } from "./s3-headers.ts"
+import { settingsHeaders } from "./s3-headers.ts"
 import { addressInput, callInput, conditionsInput, settingsInput } from "./s3-inputs.ts"
 import { confirmLock } from "./s3-lock.ts"
 import { storedOf } from "./s3-outputs.ts"
 import { payload } from "./s3-payload.ts"
 import type { S3Session, Sending } from "./s3-session.ts"
 import type { Feature } from "./services.ts"
-import type {
-  ChecksumChoice,
-  DeleteOptions,
-  ObjectAddress,
-  ObjectSettings,
-  PutOptions,
-  StoredObject,
-} from "./store.ts"
+import type { ChecksumChoice, ObjectAddress, ObjectSettings, PutOptions, StoredObject } from "./store.ts"
 
 export interface S3Context {
   readonly session: S3Session
@@ -41,42 +33,22 @@ export async function putObject(
   const sending = writing(address, signal)
   const choice = checksumFor(settings, options.checksum)
   const output = await withChecksum(context, "checksum", choice, (sendChecksum) =>
-    context.session.run(sending, (_client, http, shortWay) => {
-      const { Body, ContentLength } = payload(body, choice, { sendChecksum })
-      const input = {
+    context.session.ask(
+      sending,
+      "PutObject",
+      {
         ...addressInput(address),
         ...callInput(options),
         ...settingsInput(settings),
         ...conditionsInput(conditions),
-      }
-      const command = new PutObjectCommand({ ...input, Body, ContentLength })
-      return shortWay.send(withHeaders(command, settingsHeaders(settings)), http)
-    }),
+      },
+      () => payload(body, choice, { sendChecksum, headers: settingsHeaders(settings) }),
+    ),
   )
   await confirmEncryption(context, sending, settings, output)
   const stored = storedOf(output)
   await confirmLock(context, address, stored, settings, { ...options, customerKey })
   return stored
-}
-
-export async function deleteObject(
-  { session }: S3Context,
-  address: ObjectAddress,
-  options: DeleteOptions = {},
-): Promise<void> {
-  const action = `delete s3://${address.bucket}/${address.key}`
-  const sending: Sending = { action, bucket: address.bucket, about: "object", signal: options.signal }
-  await session.run(sending, (client, http) =>
-    client.send(
-      new DeleteObjectCommand({
-        ...addressInput(address),
-        ...callInput(options),
-        ...(options.versionId !== undefined && { VersionId: options.versionId }),
-        ...(options.bypassGovernance && { BypassGovernanceRetention: true }),
-      }),
-      http,
-    ),
-  )
 }
 
 export function writing(address: ObjectAddress, signal: AbortSignal | undefined): Sending {

@@ -197,6 +197,11 @@ export interface GetOptions extends ReadOptions {
   readonly range?: ByteRange | undefined
   /** An ETag: pins the object, so that ranges of two objects cannot mix. */
   readonly ifMatch?: string | undefined
+  /**
+   * Allow the body's slices to lie in memory that is read into again once the next one is asked for: spares a copy to
+   * whoever is done with each by then.
+   */
+  readonly reuseMemory?: boolean | undefined
 }
 
 export interface Conditions {

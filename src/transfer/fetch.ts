@@ -138,7 +138,7 @@ export class PinnedObject {
 
   async #get({ start, end }: StoredRange, signal: AbortSignal) {
     const ifMatch = this.info.etag === "" ? undefined : this.info.etag
-    const options = { ...this.#options, range: { start, end }, ifMatch, signal }
+    const options = { ...this.#options, range: { start, end }, ifMatch, reuseMemory: true, signal }
     const versionId = this.#versionId
     try {
       return await this.#store.get(this.address, { ...options, versionId })

@@ -70,7 +70,7 @@ async function firstAnswer(
   range: StoredRange,
 ): Promise<ObjectBody> {
   try {
-    return await store.get(address, { ...options, range, signal })
+    return await store.get(address, { ...options, range, reuseMemory: true, signal })
   } catch (error) {
     // No range of an object without bytes can be asked for; what it is, its metadata still says.
     if (!(error instanceof UsageError)) throw error
