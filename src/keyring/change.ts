@@ -298,7 +298,7 @@ export class KeyringChange implements Disposable {
 
 // What a KEK is called may be any text.
 function recipientName(name: string): string {
-  const plain = name.replace(/…/g, "...").replace(/[^\x21\x23-\x5b\x5d-\x7e]/g, "_")
+  const plain = name.replace(/\u2026/g, "...").replace(/[^\x21\x23-\x5b\x5d-\x7e]/g, "_")
   return plain.slice(0, MAX_NAME_CHARACTERS)
 }
 
