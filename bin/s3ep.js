@@ -11,8 +11,9 @@ function isRecent(version) {
   return major > OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor >= OLDEST_NODE[1])
 }
 
+/** A module of Node's own. An import would look at all that it has, some of which is only loaded when looked at. */
 function builtin(name) {
-  return import(name)
+  return process.getBuiltinModule ? process.getBuiltinModule(name) : import(name)
 }
 
 function fail(error) {
@@ -67,12 +68,74 @@ async function handOver() {
 
 /** In a directory of the user's own: Node's default is a shared one in /tmp, where others could leave code for us. */
 async function enableCompileCache() {
-  const { enableCompileCache: enable } = await import("node:module")
-  const { homedir } = await import("node:os")
-  const { isAbsolute, join } = await import("node:path")
+  const { enableCompileCache: enable } = await builtin("module")
+  const { homedir } = await builtin("os")
+  const { isAbsolute, join } = await builtin("path")
   const configured = process.env.XDG_CACHE_HOME || ""
   const cache = isAbsolute(configured) ? configured : join(homedir(), ".cache")
   enable(process.env.NODE_COMPILE_CACHE || join(cache, "s3ep", "compiled"))
+}
+
+/** Before the kept code: CRC-32 of the source, CRC-32 of the code. */
+const CODE_HEADER_BYTES = 8
+
+/** By then V8 may have dropped the code that only the start of a run needs. */
+const LONG_RUN_MS = 20000
+
+/**
+ * Loads a script with the code that V8 made of it in an earlier run of the same command. Node's own cache has a function
+ * only if it was compiled along with its file, and most are compiled when they are first called.
+ *
+ * @returns what the script exports, and what keeps its code for the next run.
+ */
+async function load(path) {
+  const { createRequire, getCompileCacheDir } = await builtin("module")
+  const { readFileSync, renameSync, rmSync, writeFileSync } = await builtin("fs")
+  const { dirname, join } = await builtin("path")
+  const { cachedDataVersionTag } = await builtin("v8")
+  const { Script, constants } = await builtin("vm")
+  const { crc32 } = await builtin("zlib")
+  const source = readFileSync(path)
+  const sourceCrc = crc32(source)
+  const directory = getCompileCacheDir()
+  const command = process.argv[2] || ""
+  const kept = directory && /^[a-z-]+$/.test(command) ? join(directory, `s3ep-${command}`) : undefined
+  const flags = cachedDataVersionTag()
+
+  const headerOf = (code) => Buffer.from(Uint32Array.of(sourceCrc, crc32(code)).buffer)
+  const readCode = () => {
+    try {
+      const file = readFileSync(kept)
+      const code = file.subarray(CODE_HEADER_BYTES)
+      return headerOf(code).equals(file.subarray(0, CODE_HEADER_BYTES)) ? code : undefined
+    } catch (_) {
+      return undefined // no earlier run
+    }
+  }
+  const script = new Script(
+    `(function (exports, require, module, __filename, __dirname) {${source.toString()}\n})`,
+    {
+      filename: path,
+      cachedData: kept && readCode(),
+      importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
+    },
+  )
+  const keepCode = () => {
+    if (!kept || script.cachedDataRejected === false || performance.now() > LONG_RUN_MS) return
+    // The next run, with the flags that this one began with, would refuse it.
+    if (cachedDataVersionTag() !== flags) return
+    const beside = `${kept}-${process.pid}`
+    try {
+      const code = script.createCachedData()
+      writeFileSync(beside, Buffer.concat([headerOf(code), code]), { mode: 0o600 })
+      renameSync(beside, kept)
+    } catch (_) {
+      rmSync(beside, { force: true }) // a full disk, or one that cannot be written to: the next run is slower
+    }
+  }
+  const module = { exports: {} }
+  script.runInThisContext()(module.exports, createRequire(path), module, path, dirname(path))
+  return { exports: module.exports, keepCode }
 }
 
 /** Asked by every script that wants to know whether there is an s3ep, so it loads nothing. */
@@ -103,13 +166,18 @@ async function start() {
     process.stdout.write(help)
     return
   }
-  const { existsSync } = await import("node:fs")
-  const built = new URL("../dist/cli/main.cjs", import.meta.url)
-  const source = new URL("../src/cli/main.ts", import.meta.url)
+  const { existsSync } = await builtin("fs")
+  const { fileURLToPath } = await builtin("url")
+  const built = fileURLToPath(new URL("../dist/cli/main.cjs", import.meta.url))
   await enableCompileCache()
-  const isBuilt = existsSync(built)
-  if (!isBuilt) (await import("tsx/esm/api")).register()
-  const { runProcess } = await import((isBuilt ? built : source).href)
+  if (existsSync(built)) {
+    const program = await load(built)
+    await program.exports.runProcess()
+    if (!process.exitCode) program.keepCode()
+    return
+  }
+  ;(await import("tsx/esm/api")).register()
+  const { runProcess } = await import(new URL("../src/cli/main.ts", import.meta.url).href)
   await runProcess()
 }
 

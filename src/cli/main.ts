@@ -8,7 +8,7 @@ const LINGER_MS = 500
 
 /** Run the process's own command line; what the launcher calls. */
 export async function runProcess(): Promise<void> {
-  limitYoungGeneration()
+  using _limit = limitYoungGeneration()
   process.exitCode = await run(process.argv.slice(2), processIo())
   // Ending by itself, Node gives signals back to the system first, and a second one would tell another end.
   if (isInterrupted(process.exitCode)) process.exit()

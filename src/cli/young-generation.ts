@@ -2,17 +2,31 @@ import { getHeapSpaceStatistics, setFlagsFromString } from "node:v8"
 
 const ENOUGH_BYTES = 16 * 1024 * 1024
 const LOOK_EVERY_MS = 50
+/** V8's own. */
+const GROWTH_FACTOR = 2
 
 /**
  * Keep the space that new objects are made in from growing beyond 16 MiB. On a machine with much memory V8 lets it grow
  * to nine times that, for which ten thousand small files take 70 MB more and no less time.
+ *
+ * @returns what lets it grow again: compiled code that is kept is only good for a process with the flags it was made with.
  */
-export function limitYoungGeneration(): void {
+export function limitYoungGeneration(): Disposable {
   const timer = setInterval(() => {
     const space = getHeapSpaceStatistics().find(({ space_name }) => space_name === "new_space")
     if (!space || space.space_size < ENOUGH_BYTES) return
-    setFlagsFromString("--semi-space-growth-factor=1")
+    setGrowthFactor(1)
     clearInterval(timer)
   }, LOOK_EVERY_MS)
   timer.unref()
+  return {
+    [Symbol.dispose]() {
+      clearInterval(timer)
+      setGrowthFactor(GROWTH_FACTOR)
+    },
+  }
+}
+
+function setGrowthFactor(factor: number): void {
+  setFlagsFromString(`--semi-space-growth-factor=${factor}`)
 }

@@ -4,16 +4,18 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs"
 import { tmpdir } from "node:os"
-import { delimiter, dirname, join } from "node:path"
+import { basename, delimiter, dirname, join } from "node:path"
 import { text } from "node:stream/consumers"
 import { fileURLToPath } from "node:url"
-import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
 
 const launcher = fileURLToPath(new URL("../../bin/s3ep.js", import.meta.url))
 const pinned = fileURLToPath(new URL("../../node_modules/node/bin/node", import.meta.url))
@@ -31,6 +33,8 @@ exports.runProcess = async () => {
   } else if (/-fd$/.test(process.argv[2])) {
     const { readFileSync } = await import("node:fs")
     process.stdout.write(readFileSync(Number(process.argv[3]), "utf8"))
+  } else if (process.argv[2] === "say") {
+    process.stdout.write("hello")
   } else if (process.argv[2] === "die") {
     process.kill(process.pid, "SIGKILL")
   } else {
@@ -110,6 +114,66 @@ describe("on a Node that is recent enough", () => {
   test("keeps compiled code where only the user can write", async () => {
     await run(pinned, [])
     expect(existsSync(join(checkout, "cache/s3ep/compiled"))).toBe(true)
+  })
+
+  describe("keeps the code of a command that ended well", () => {
+    const said = { status: 0, stdout: "hello", stderr: "" }
+
+    function codeOf(command: string): string | undefined {
+      const compiled = join(checkout, "cache/s3ep/compiled")
+      return readdirSync(compiled, { recursive: true, encoding: "utf8" })
+        .map((name) => join(compiled, name))
+        .find((path) => basename(path).startsWith(`s3ep-${command}`))
+    }
+
+    beforeEach(() => {
+      rmSync(join(checkout, "cache"), { recursive: true, force: true })
+    })
+
+    afterEach(() => {
+      writePlain("dist/cli/main.cjs")
+    })
+
+    test("for its user alone, and uses it the next time", async () => {
+      expect(await run(pinned, ["say"])).toEqual({ ...said, signal: null })
+      const path = codeOf("say") ?? ""
+      const { mode, ino } = statSync(path)
+      expect(mode & 0o777).toBe(0o600)
+      expect(await run(pinned, ["say"])).toMatchObject(said)
+      expect(statSync(path).ino).toBe(ino)
+    })
+
+    test("not of one that failed, or was none", async () => {
+      await run(pinned, ["put"])
+      expect(codeOf("put")).toBe(undefined)
+      expect(await run(pinned, ["../say"])).toMatchObject({ status: 7 })
+      expect(codeOf("")).toBe(undefined)
+    })
+
+    test("and makes it anew for a program of the same length", async () => {
+      await run(pinned, ["say"])
+      writeFileSync(join(checkout, "dist/cli/main.cjs"), PROGRAM.replace('write("hello")', 'write("HELLO")'))
+      expect(await run(pinned, ["say"])).toMatchObject({ ...said, stdout: "HELLO" })
+      expect(await run(pinned, ["say"])).toMatchObject({ ...said, stdout: "HELLO" })
+    })
+
+    test.each([
+      ["is cut off", (code: Buffer) => code.subarray(0, code.length / 2)],
+      ["is damaged", (code: Buffer) => code.fill(0x55, code.length / 2)],
+      ["is empty", () => Buffer.alloc(0)],
+    ])("and makes it anew where it %s", async (_, damage) => {
+      await run(pinned, ["say"])
+      const path = codeOf("say") ?? ""
+      const { size } = statSync(path)
+      writeFileSync(path, damage(readFileSync(path)))
+      expect(await run(pinned, ["say"])).toMatchObject(said)
+      expect(statSync(path).size).toBe(size)
+    })
+
+    test("and does without where it cannot be written", async () => {
+      writeFileSync(join(checkout, "cache"), "")
+      expect(await run(pinned, ["say"])).toMatchObject(said)
+    })
   })
 
   test("runs the sources of a checkout that was not built", async () => {
