@@ -49,6 +49,7 @@ test("has what runs, what is read, and nothing else", () => {
   for (const path of [
     "bin/s3ep.js",
     "dist/cli/main.cjs",
+    "dist/cli/licenses.txt",
     "dist/index.js",
     "dist/index.d.ts",
     "LICENSE",
