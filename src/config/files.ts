@@ -1,6 +1,6 @@
+import { statSync } from "node:fs"
 import { type FileHandle, open, stat } from "node:fs/promises"
 import { dirname, extname, isAbsolute, join, relative } from "node:path"
-import { defaultLoaders } from "cosmiconfig"
 import { LocalIoError, UsageError } from "../errors.ts"
 import type { FileTrust } from "./origin.ts"
 
@@ -32,11 +32,11 @@ export const USER_PLACES: readonly string[] = ["config.json", "config.yaml", "co
 
 // Only these of cosmiconfig. Its search would first load `.config/config.js` of the working directory to configure
 // itself, and its loader follows `$import` to any file, JavaScript too: both run code because it lies there.
-const LOADERS: ReadonlyMap<string, Loader> = new Map([
-  [".json", defaultLoaders[".json"]],
-  [".yaml", defaultLoaders[".yaml"]],
-  [".yml", defaultLoaders[".yml"]],
-  ["", defaultLoaders[".yaml"]], // JSON is YAML
+const LOADERS: ReadonlyMap<string, ".json" | ".yaml"> = new Map([
+  [".json", ".json"],
+  [".yaml", ".yaml"],
+  [".yml", ".yaml"],
+  ["", ".yaml"], // JSON is YAML
 ])
 
 /**
@@ -50,7 +50,7 @@ export async function findProjectFile(cwd: string, homeDirectory: string): Promi
   const fromHome = relative(homeDirectory, cwd)
   const last = fromHome.startsWith("..") || isAbsolute(fromHome) ? undefined : homeDirectory
   for (let directory = cwd; ; directory = dirname(directory)) {
-    const path = await onlyOne(directory, PROJECT_PLACES)
+    const path = onlyOne(directory, PROJECT_PLACES)
     if (path !== null) {
       await refuseForeignOwner(path, cwd)
       return await readConfigFile(path, "project")
@@ -61,7 +61,7 @@ export async function findProjectFile(cwd: string, homeDirectory: string): Promi
 
 /** @throws {UsageError} if there are two. */
 export async function findUserFile(configDirectory: string): Promise<ConfigFile | null> {
-  const path = await onlyOne(configDirectory, USER_PLACES)
+  const path = onlyOne(configDirectory, USER_PLACES)
   return path === null ? null : await readConfigFile(path, "user")
 }
 
@@ -72,7 +72,7 @@ export async function findUserFile(configDirectory: string): Promise<ConfigFile 
  * @throws {LocalIoError} if it cannot be read.
  */
 export async function readConfigFile(path: string, trust: FileTrust): Promise<ConfigFile> {
-  const load = loaderOf(path)
+  const load = await loaderOf(path)
   return parseWith(load, path, trust, await readBounded(path))
 }
 
@@ -81,15 +81,20 @@ export async function readConfigFile(path: string, trust: FileTrust): Promise<Co
  *
  * @throws {UsageError} as `readConfigFile`.
  */
-export function parseConfigFile(path: string, trust: FileTrust, bytes: Uint8Array): ConfigFile {
-  return parseWith(loaderOf(path), path, trust, bytes)
+export async function parseConfigFile(
+  path: string,
+  trust: FileTrust,
+  bytes: Uint8Array,
+): Promise<ConfigFile> {
+  return parseWith(await loaderOf(path), path, trust, bytes)
 }
 
 type Loader = (path: string, content: string) => unknown
 
-function loaderOf(path: string): Loader {
-  const load = LOADERS.get(extname(path))
-  if (load !== undefined) return load
+// Imported where there is a file to load: most runs find none.
+async function loaderOf(path: string): Promise<Loader> {
+  const name = LOADERS.get(extname(path))
+  if (name !== undefined) return (await import("cosmiconfig")).defaultLoaders[name]
   throw new UsageError(`cannot use config file ${path}: it is called neither .json nor .yaml nor .yml`, {
     hint: "config is data, JSON or YAML; programs are not run",
   })
@@ -105,11 +110,8 @@ function parseWith(load: Loader, path: string, trust: FileTrust, bytes: Uint8Arr
   }
 }
 
-async function onlyOne(directory: string, places: readonly string[]): Promise<string | null> {
-  const found: string[] = []
-  for (const place of places) {
-    if (await isThere(join(directory, place))) found.push(join(directory, place))
-  }
+function onlyOne(directory: string, places: readonly string[]): string | null {
+  const found = places.map((place) => join(directory, place)).filter(isThere)
   if (found.length > 1) {
     throw new UsageError(`there are two config files, ${found.slice(0, 2).join(" and ")}`, {
       hint: "keep one of them",
@@ -118,9 +120,11 @@ async function onlyOne(directory: string, places: readonly string[]): Promise<st
   return found[0] ?? null
 }
 
-async function isThere(path: string): Promise<boolean> {
+// Nothing else goes on meanwhile, and of the dozens of names mostly none is there: another thread would take longer to
+// be asked than to answer.
+function isThere(path: string): boolean {
   try {
-    return !(await stat(path)).isDirectory()
+    return statSync(path, { throwIfNoEntry: false })?.isDirectory() === false
   } catch {
     // Not there, or in a directory this user may not look into, where nothing can be meant for them.
     return false

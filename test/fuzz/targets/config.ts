@@ -13,8 +13,8 @@ export async function fuzz(data: Uint8Array): Promise<void> {
   const [mode = 0] = data
   const name = NAMES[mode % 3] ?? ""
   const trust = TRUSTS[(mode >> 2) % 3] ?? "project"
-  await expecting([UsageError], () => {
-    const file = parseConfigFile(`/project/${name}`, trust, data.subarray(1))
+  await expecting([UsageError], async () => {
+    const file = await parseConfigFile(`/project/${name}`, trust, data.subarray(1))
     const { top, profiles } = readMembers(file, "/home/user")
     for (const layer of [top, ...profiles.values()]) {
       const chosen = TRUSTED_ONLY.filter((setting) =>
