@@ -20,13 +20,47 @@ import { addGlobalOptions } from "./options.ts"
 import { TRANSFER_STATUSES } from "./statuses.ts"
 import { readVersion } from "./version.ts"
 
+const GROUPS: readonly { heading: string; commands: readonly [string, (invoke: Invoke) => Command][] }[] = [
+  {
+    heading: "Objects:",
+    commands: [
+      ["put", putCommand],
+      ["get", getCommand],
+      ["mp-upload", mpUploadCommand],
+      ["ls", lsCommand],
+      ["stat", statCommand],
+      ["rm", rmCommand],
+      ["verify", verifyCommand],
+      ["rotate-key", rotateKeyCommand],
+      ["migrate", migrateCommand],
+    ],
+  },
+  {
+    heading: "Local files:",
+    commands: [
+      ["encrypt", encryptCommand],
+      ["decrypt", decryptCommand],
+    ],
+  },
+  {
+    heading: "Set-up:",
+    commands: [
+      ["keys", keysCommand],
+      ["keyring", keyringCommand],
+      ["config", configCommand],
+      ["completion", completionCommand],
+    ],
+  },
+]
+
 /**
  * The whole command line: what parses arguments, writes help, and is walked to generate completions and s3ep(1).
  *
  * @param invoke - called with the work of the command that was given; by default nothing is done, which is enough
  *   for whoever only looks at the tree.
+ * @param only - the name of the one command that is needed; if there is none of that name, all of them are made.
  */
-export function createProgram(invoke: Invoke = async () => undefined): Command {
+export function createProgram(invoke: Invoke = async () => undefined, only?: string): Command {
   const program = new Command("s3ep")
     .description("Encrypt files on this machine and keep them in any S3-compatible store")
     .usage("[global options] <command> [options] [arguments]")
@@ -39,29 +73,11 @@ export function createProgram(invoke: Invoke = async () => undefined): Command {
         .helpGroup("Set-up:"),
     )
   addGlobalOptions(program)
-  const groups: [string, Command[]][] = [
-    ["Objects:", [putCommand(invoke), getCommand(invoke), mpUploadCommand(invoke)]],
-    [
-      "",
-      [
-        lsCommand(invoke),
-        statCommand(invoke),
-        rmCommand(invoke),
-        verifyCommand(invoke),
-        rotateKeyCommand(invoke),
-        migrateCommand(invoke),
-      ],
-    ],
-    ["Local files:", [encryptCommand(invoke), decryptCommand(invoke)]],
-    [
-      "Set-up:",
-      [keysCommand(invoke), keyringCommand(invoke), configCommand(invoke), completionCommand(invoke)],
-    ],
-  ]
-  let heading = ""
-  for (const [title, commands] of groups) {
-    heading = title === "" ? heading : title
-    for (const command of commands) program.addCommand(command.helpGroup(heading))
+  const single = GROUPS.flatMap(({ commands }) => commands).some(([name]) => name === only)
+  for (const { heading, commands } of GROUPS) {
+    for (const [name, make] of commands) {
+      if (!single || name === only) program.addCommand(make(invoke).helpGroup(heading))
+    }
   }
   for (const command of allCommands(program)) {
     command.configureHelp(helpStyle(program)).helpOption("-h, --help", "print help")

@@ -26,7 +26,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   let status = 0
   const program = createProgram(async (command, task) => {
     status = await runTask(command, task, io, closed)
-  })
+  }, argv[0])
   program.exitOverride()
   for (const command of allCommands(program)) {
     command.exitOverride().configureOutput({

@@ -26,6 +26,19 @@ test.each(commands)("s3ep %s --help ends in examples, then the exit statuses", a
   expect(statuses.trim().split(/\n\s*/).map(Number.parseFloat)).toEqual(manual?.statuses)
 })
 
+test.each(commands.filter(([, command]) => command.parent?.parent === null))(
+  "s3ep %s can be made without the others",
+  (name) => {
+    expect(createProgram(undefined, name).commands.map((command) => command.name())).toEqual([name])
+  },
+)
+
+test("all commands are made for a name that none has", () => {
+  for (const name of ["pt", "help", "list", "-q"]) {
+    expect([...allCommands(createProgram(undefined, name))]).toHaveLength(commands.length)
+  }
+})
+
 test.each(commands.filter(([, command]) => command.commands.length === 0))(
   "s3ep %s takes the global options before and after its name",
   async (name, _command) => {
