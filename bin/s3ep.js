@@ -80,7 +80,7 @@ async function enableCompileCache() {
 const CODE_HEADER_BYTES = 8
 
 /** By then V8 may have dropped the code that only the start of a run needs. */
-const LONG_RUN_MS = 20000
+const LONG_RUN_SECONDS = 20
 
 /**
  * Loads a script with the code that V8 made of it in an earlier run of the same command. Node's own cache has a function
@@ -121,7 +121,7 @@ async function load(path) {
     },
   )
   const keepCode = () => {
-    if (!kept || script.cachedDataRejected === false || performance.now() > LONG_RUN_MS) return
+    if (!kept || script.cachedDataRejected === false || process.uptime() > LONG_RUN_SECONDS) return
     // The next run, with the flags that this one began with, would refuse it.
     if (cachedDataVersionTag() !== flags) return
     const beside = `${kept}-${process.pid}`
