@@ -11,7 +11,7 @@ import { NodeHttpHandler } from "@smithy/node-http-handler"
 import type { Route } from "./s3-direct.ts"
 import type { DirectOutput } from "./s3-direct-answer.ts"
 import type { DirectInput, DirectOperation } from "./s3-direct-request.ts"
-import { connectionAgents, type HttpOptions } from "./s3-http.ts"
+import { connectionAgents, type HttpOptions, isAnswer } from "./s3-http.ts"
 import { learnRoutes } from "./s3-learn-route.ts"
 import { limitDocument } from "./s3-limit.ts"
 import { addPayloadHeaders, bodyInput, type Payload } from "./s3-payload.ts"
@@ -103,8 +103,11 @@ export async function askSdk(
 ): Promise<DirectOutput> {
   const whole = { ...input, ...(payload && bodyInput(payload)) }
   switch (operation) {
-    case "GetObject":
-      return client.send(new GetObjectCommand(whole), http)
+    case "GetObject": {
+      const output = await client.send(new GetObjectCommand(whole), http)
+      // What a socket was read into is never part of Node's pool.
+      return { ...output, ownMemory: isAnswer(output.Body) }
+    }
     case "HeadObject":
       return client.send(new HeadObjectCommand(whole), http)
     case "PutObject":

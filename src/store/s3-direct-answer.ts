@@ -6,6 +6,8 @@ import type { ObjectOutput } from "./s3-outputs.ts"
 export type DirectOutput = ObjectOutput & {
   /** Of an object; with `reuseMemory`, if it did not come through the SDK. */
   readonly Body?: unknown
+  /** Whether the slices of the body are in memory nobody else looks at. */
+  readonly ownMemory?: boolean
   readonly $metadata: { readonly httpStatusCode?: number }
 }
 
@@ -42,6 +44,7 @@ export function directOutput(
   return {
     $metadata: { httpStatusCode: statusCode },
     Body: body,
+    ownMemory: true,
     Metadata: metadata,
     ArchiveStatus: headers["x-amz-archive-status"] as DirectOutput["ArchiveStatus"],
     BucketKeyEnabled: flag(headers["x-amz-server-side-encryption-bucket-key-enabled"]),

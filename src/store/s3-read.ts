@@ -2,7 +2,6 @@ import { DeniedError, UnavailableError, UnsupportedError, UsageError } from "../
 import type { AnswerBody } from "./http/answer-body.ts"
 import type { Pace } from "./pace.ts"
 import { failureOf, translate } from "./s3-errors.ts"
-import { isAnswer } from "./s3-http.ts"
 import { quoted, readInput } from "./s3-inputs.ts"
 import { infoOf } from "./s3-outputs.ts"
 import type { S3Session, Sending } from "./s3-session.ts"
@@ -64,8 +63,7 @@ export async function getObject(
     info: infoOf(output, held.total),
     range: { start: held.start, end: held.end },
     body: bodyOf(output.Body, held.end - held.start, sending, session.pace()),
-    // What a socket was read into is never part of Node's pool.
-    ownMemory: !options.reuseMemory && (isDirect(output.Body) || isAnswer(output.Body)),
+    ownMemory: output.ownMemory === true && !(options.reuseMemory && isDirect(output.Body)),
   }
 }
 

@@ -31,6 +31,8 @@ export interface ConnectionTimes {
 export type OpenSocket = (onread: OnReadOpts) => Socket
 
 const READ_BYTES = 256 * 1024
+/** An idle connection is given up so long before the server does: a request must not cross its end on the way. */
+const SPARE_MS = 1000
 const LF = 10
 
 /** Something that was asked and is not all answered yet. */
@@ -55,7 +57,7 @@ export class Connection {
     return !this.#ended && this.#exchange === null
   }
 
-  /** When the server gives an idle connection up, in the clock of `performance.now()`. */
+  /** When the server gives an idle connection up, in the clock of `process.uptime()`. */
   idleUntil = Number.POSITIVE_INFINITY
   readonly #socket: Socket
   readonly #encrypted: boolean
@@ -196,7 +198,9 @@ export class Connection {
     this.#socket.setTimeout(0)
     exchange.keepAlive = head.keepAlive
     this.idleUntil =
-      head.idleMs === undefined ? Number.POSITIVE_INFINITY : performance.now() + head.idleMs - 1000
+      head.idleMs === undefined
+        ? Number.POSITIVE_INFINITY
+        : process.uptime() + (head.idleMs - SPARE_MS) / 1000
     const body = new BodyQueue(bodyFraming(head.framing), {
       waits: !this.#encrypted,
       goOn: () => this.#socket.resume(),

@@ -66,7 +66,7 @@ class OriginPool {
 
   async take(signal?: AbortSignal): Promise<Connection> {
     for (let idle = this.#idle.pop(); idle; idle = this.#idle.pop()) {
-      if (idle.isIdle && performance.now() < idle.idleUntil) return idle
+      if (idle.isIdle && process.uptime() < idle.idleUntil) return idle
       idle.destroy()
     }
     if (!this.#closed && this.#all.size < this.#options.connections) return this.#open()
