@@ -16,6 +16,7 @@ import {
 
 export type { AttemptLine, JournalHead, PartLine } from "./journal-shapes.ts"
 
+import { lstatIfAny } from "../files/calls.ts"
 import { errnoOf, localError } from "../files/local-error.ts"
 
 /** A journal as an earlier run left it. */
@@ -58,6 +59,7 @@ export function encodeLine(line: object): string {
 export async function loadJournal(path: string): Promise<LoadedJournal | DamagedJournal | null> {
   let content: Buffer
   try {
+    if (!(await lstatIfAny(path))) return null // asked for every file of a tree, most of which have none
     content = await readFile(path)
   } catch (error) {
     if (errnoOf(error) === "ENOENT") return null

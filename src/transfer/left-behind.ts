@@ -1,6 +1,7 @@
 import { readdir, realpath } from "node:fs/promises"
 import { layoutOfPlaintext } from "../agcm/layout.ts"
 import { S3epError } from "../errors.ts"
+import { lstatIfAny } from "../files/calls.ts"
 import type { ObjectAddress } from "../store/store.ts"
 import type { TransferContext } from "./context.ts"
 import {
@@ -12,7 +13,6 @@ import {
 import { journalId, journalPath, lockPath, removeJournal, uploadsDirectory } from "./journal.ts"
 import { loadJournal } from "./journal-lines.ts"
 import { acquireLock } from "./lock.ts"
-import { lstatIfAny } from "./replace.ts"
 import { findOwnObject } from "./stored-object.ts"
 import type { UploadOptions } from "./upload-request.ts"
 

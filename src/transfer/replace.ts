@@ -1,11 +1,13 @@
-import { constants, type Stats } from "node:fs"
-import { type FileHandle, link, lstat, open, realpath, rename, stat, unlink } from "node:fs/promises"
+import { type BigIntStats, constants, type Stats } from "node:fs"
+import { link, open, realpath, rename, stat, unlink } from "node:fs/promises"
 import { basename, dirname, join } from "node:path"
 import { hex } from "../bytes.ts"
 import type { RandomSource } from "../crypto/secret.ts"
 import { type PrivateMetadata, parseMtime } from "../envelope/private-metadata.ts"
 import { PreconditionError } from "../errors.ts"
+import { lstatIfAny, renameFile } from "../files/calls.ts"
 import { errnoOf, localError } from "../files/local-error.ts"
+import { OpenFile } from "../files/open-file.ts"
 import { syncDirectory } from "../files/sync-directory.ts"
 
 const MAX_NAME_BYTES = 255
@@ -82,9 +84,9 @@ export function restored(original: PrivateMetadata | null): Pick<FinishOptions, 
 export class ReplacementFile {
   readonly path: string
   readonly target: string
-  readonly #file: FileHandle
+  readonly #file: OpenFile
 
-  private constructor(path: string, target: string, file: FileHandle) {
+  private constructor(path: string, target: string, file: OpenFile) {
     this.path = path
     this.target = target
     this.#file = file
@@ -98,7 +100,7 @@ export class ReplacementFile {
   static async create(target: string, path: string): Promise<ReplacementFile> {
     try {
       const { O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW } = constants
-      const file = await open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
+      const file = await OpenFile.open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
       return new ReplacementFile(path, target, file)
     } catch (error) {
       throw localError("write", target, error)
@@ -107,9 +109,9 @@ export class ReplacementFile {
 
   /** Open one that an earlier run left; null if it is not there, or is not that one. */
   static async reopen(path: string, target: string, identity: FileIdentity): Promise<ReplacementFile | null> {
-    let file: FileHandle
+    let file: OpenFile
     try {
-      file = await open(path, constants.O_RDWR | constants.O_NOFOLLOW)
+      file = await OpenFile.open(path, constants.O_RDWR | constants.O_NOFOLLOW)
     } catch {
       return null
     }
@@ -137,7 +139,7 @@ export class ReplacementFile {
       let at = position
       let left = [...pieces]
       while (left.length > 0) {
-        const { bytesWritten } = await this.#file.writev(left, at)
+        const bytesWritten = await this.#file.write(at, left)
         at += bytesWritten
         left = without(left, bytesWritten)
       }
@@ -148,9 +150,7 @@ export class ReplacementFile {
   async read(position: number, into: Uint8Array): Promise<number> {
     let filled = 0
     while (filled < into.length) {
-      const { bytesRead } = await this.#do(() =>
-        this.#file.read(into, filled, into.length - filled, position + filled),
-      )
+      const bytesRead = await this.#do(() => this.#file.read(position + filled, into.subarray(filled)))
       if (bytesRead === 0) break
       filled += bytesRead
     }
@@ -168,11 +168,11 @@ export class ReplacementFile {
       const mode = options.mode ?? (await lstatIfAny(this.target))?.mode ?? 0o666 & ~process.umask()
       await this.#file.chmod(mode & PERMISSIONS)
       if (options.mtimeSeconds !== undefined) {
-        await this.#file.utimes(options.mtimeSeconds, options.mtimeSeconds)
+        await this.#file.utimes(options.mtimeSeconds)
       }
       await this.#file.sync()
       await this.#file.close()
-      if (options.overwrite) await rename(this.path, this.target)
+      if (options.overwrite) await renameFile(this.path, this.target)
       else await this.#claim()
       await (options.named ?? syncDirectory)(dirname(this.target))
     })
@@ -225,18 +225,8 @@ export async function discardTemporary(path: string, identity: FileIdentity): Pr
   if (found?.isFile() && sameIdentity(identityOf(found), identity)) await unlink(path)
 }
 
-/** @returns null if there is nothing under that name. */
-export async function lstatIfAny(path: string): Promise<Stats | null> {
-  try {
-    return await lstat(path)
-  } catch (error) {
-    if (errnoOf(error) === "ENOENT") return null
-    throw error
-  }
-}
-
-function identityOf({ dev, ino }: Stats): FileIdentity {
-  return { device: dev, inode: ino }
+function identityOf({ dev, ino }: Stats | BigIntStats): FileIdentity {
+  return { device: Number(dev), inode: Number(ino) }
 }
 
 function sameIdentity(a: FileIdentity, b: FileIdentity): boolean {

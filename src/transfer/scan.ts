@@ -1,8 +1,9 @@
 import type { Dirent, Stats } from "node:fs"
-import { lstat, readdir, stat } from "node:fs/promises"
+import { lstat, readdir } from "node:fs/promises"
 import { join } from "node:path"
 import { concat, fromUtf8, utf8 } from "../bytes.ts"
 import { LocalIoError, type S3epError } from "../errors.ts"
+import { statFile } from "../files/calls.ts"
 import { localError } from "../files/local-error.ts"
 import { Filter, type FilterPatterns } from "./filter.ts"
 
@@ -94,7 +95,7 @@ class Walk {
   ): AsyncGenerator<ScanEntry, void, undefined> {
     let own: string
     try {
-      own = identity(await stat(path))
+      own = identity(await statFile(path))
     } catch (error) {
       yield { path, relative, kind: "failed", error: asLocal(path, error) }
       return
@@ -135,7 +136,7 @@ class Walk {
       const known = entry.isFile() || entry.isDirectory() || entry.isSymbolicLink() || isSpecial(entry)
       const own = known ? entry : await lstat(path) // some file systems do not say
       if (!own.isSymbolicLink()) return kindOf(own)
-      if (this.#options.symlinks === "follow") return kindOf(await stat(path))
+      if (this.#options.symlinks === "follow") return kindOf(await statFile(path))
       if (this.#options.symlinks !== "fail") return { kind: "skipped", why: "a symbolic link" }
       return { kind: "failed", error: new LocalIoError(`${path} is a symbolic link`) }
     } catch (error) {
@@ -146,7 +147,7 @@ class Walk {
 
 async function fileEntry(path: string, relative: string): Promise<ScanEntry> {
   try {
-    return { path, relative, kind: "file", bytes: (await stat(path)).size }
+    return { path, relative, kind: "file", bytes: (await statFile(path)).size }
   } catch (error) {
     return { path, relative, kind: "failed", error: asLocal(path, error) }
   }
@@ -177,7 +178,7 @@ function decoded(name: Buffer): string | null {
 
 async function statOrThrow(path: string): Promise<Stats> {
   try {
-    return await stat(path)
+    return await statFile(path)
   } catch (error) {
     throw localError("read", path, error)
   }

@@ -1,6 +1,7 @@
-import { type FileHandle, open, stat } from "node:fs/promises"
 import { LocalIoError, PreconditionError, UsageError } from "../errors.ts"
+import { statFile } from "../files/calls.ts"
 import { localError } from "../files/local-error.ts"
+import { OpenFile } from "../files/open-file.ts"
 
 /** What tells one state of one file from every other; decimal strings, since nanoseconds exceed a double. */
 export interface SourceIdentity {
@@ -39,7 +40,7 @@ export interface Source extends AsyncDisposable {
 export async function openSource(path: string): Promise<Source> {
   const file = await openRegular(path)
   try {
-    const stats = await file.stat({ bigint: true })
+    const stats = await file.stat()
     // Files of /proc and the like say that they are empty whatever is in them.
     if (stats.size === 0n && (await readSome(file, path, 0, new Uint8Array(1))) > 0) {
       throw notRegular(path)
@@ -53,7 +54,7 @@ export async function openSource(path: string): Promise<Source> {
       mtimeNs: stats.mtimeNs,
       read: (position, target) => readFully(file, path, position, target),
       assertUnchanged: async () => {
-        if (!sameSource(identity, identify(await file.stat({ bigint: true })))) {
+        if (!sameSource(identity, identify(await file.stat()))) {
           throw new PreconditionError(`${path} changed while it was read`, {
             hint: "run the command again when nothing writes to the file, or take a copy of it first",
           })
@@ -79,17 +80,17 @@ export function sameSource(a: SourceIdentity, b: SourceIdentity): boolean {
   )
 }
 
-async function openRegular(path: string): Promise<FileHandle> {
+async function openRegular(path: string): Promise<OpenFile> {
   try {
     // Asked by name first: opening a FIFO would wait for whoever writes to it.
-    const stats = await stat(path)
+    const stats = await statFile(path)
     if (stats.isDirectory()) {
       throw new UsageError(`${path} is a directory`, { hint: "upload a tree with -r" })
     }
     if (!stats.isFile()) {
       throw notRegular(path)
     }
-    return await open(path, "r")
+    return await OpenFile.open(path, "r")
   } catch (error) {
     throw localError("read", path, error)
   }
@@ -101,12 +102,7 @@ function notRegular(path: string): UsageError {
   })
 }
 
-async function readFully(
-  file: FileHandle,
-  path: string,
-  position: number,
-  target: Uint8Array,
-): Promise<void> {
+async function readFully(file: OpenFile, path: string, position: number, target: Uint8Array): Promise<void> {
   for (let filled = 0; filled < target.length; ) {
     const bytesRead = await readSome(file, path, position + filled, target.subarray(filled))
     if (bytesRead === 0) {
@@ -116,15 +112,9 @@ async function readFully(
   }
 }
 
-async function readSome(
-  file: FileHandle,
-  path: string,
-  position: number,
-  target: Uint8Array,
-): Promise<number> {
+async function readSome(file: OpenFile, path: string, position: number, target: Uint8Array): Promise<number> {
   try {
-    const { bytesRead } = await file.read(target, 0, target.length, position)
-    return bytesRead
+    return await file.read(position, target)
   } catch (error) {
     throw localError("read", path, error)
   }

@@ -1,7 +1,7 @@
-import { lstat } from "node:fs/promises"
 import { join } from "node:path"
 import { UsageError } from "../errors.ts"
-import { errnoOf, localError } from "../files/local-error.ts"
+import { lstatIfAny } from "../files/calls.ts"
+import { localError } from "../files/local-error.ts"
 
 const MAX_COMPONENT_BYTES = 255
 // "Naming Files, Paths, and Namespaces" (Microsoft): taken in every directory, whatever follows the first dot.
@@ -103,12 +103,12 @@ function hasControl(component: string): boolean {
 /** @throws {LocalIoError} if it cannot be looked at. */
 export async function kindOf(path: string): Promise<Kind> {
   try {
-    const found = await lstat(path)
+    const found = await lstatIfAny(path)
+    if (!found) return "nothing"
     if (found.isSymbolicLink()) return "link"
     if (found.isDirectory()) return "directory"
     return found.isFile() ? "file" : "other"
   } catch (error) {
-    if (errnoOf(error) === "ENOENT") return "nothing"
     throw localError("write", path, error)
   }
 }

@@ -1,11 +1,13 @@
-import { type FileHandle, open, readdir, readFile, unlink } from "node:fs/promises"
+import { readdir, readFile, unlink } from "node:fs/promises"
 import { join } from "node:path"
 import { utf8 } from "../bytes.ts"
+import { lstatIfAny } from "../files/calls.ts"
 import { errnoOf, localError } from "../files/local-error.ts"
 import { makeDirectories } from "../files/make-directories.ts"
+import { OpenFile } from "../files/open-file.ts"
 import type { TransferContext } from "./context.ts"
 import { isAlive, isOfDead, ownerHere, ownersPath, type ProcessTable, parseOwner } from "./lock.ts"
-import { isTemporaryPath, lstatIfAny, ReplacementFile, temporaryPath } from "./replace.ts"
+import { isTemporaryPath, ReplacementFile, temporaryPath } from "./replace.ts"
 
 type Context = Pick<TransferContext, "stateDirectory" | "random">
 
@@ -77,12 +79,12 @@ export class TemporaryFiles implements AsyncDisposable {
 /** Two lines: whose it is, which stays as it is for others to read at any time, and the path of one temporary file. */
 class RecordFile {
   readonly path: string
-  readonly #file: FileHandle
+  readonly #file: OpenFile
   readonly #owner: Uint8Array
   #begun = false
   #pathBytes = 0
 
-  private constructor(path: string, file: FileHandle, owner: Uint8Array) {
+  private constructor(path: string, file: OpenFile, owner: Uint8Array) {
     this.path = path
     this.#file = file
     this.#owner = owner
@@ -94,7 +96,7 @@ class RecordFile {
     const path = ownersPath(join(directory, "record"), owner)
     try {
       await makeDirectories(directory, 0o700)
-      return new RecordFile(path, await open(path, "wx", 0o600), utf8(`${JSON.stringify(owner)}\n`))
+      return new RecordFile(path, await OpenFile.open(path, "wx", 0o600), utf8(`${JSON.stringify(owner)}\n`))
     } catch (error) {
       throw localError("write", path, error)
     }
@@ -123,8 +125,7 @@ class RecordFile {
 
   async #writeAt(position: number, bytes: Uint8Array): Promise<void> {
     for (let at = 0; at < bytes.length; ) {
-      const { bytesWritten } = await this.#file.write(bytes, at, bytes.length - at, position + at)
-      at += bytesWritten
+      at += await this.#file.write(position + at, [bytes.subarray(at)])
     }
   }
 }

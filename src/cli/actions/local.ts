@@ -3,6 +3,7 @@ import { basename, resolve } from "node:path"
 import { utf8 } from "../../bytes.ts"
 import type { PrivateMetadata } from "../../envelope/private-metadata.ts"
 import { UsageError } from "../../errors.ts"
+import { lstatIfAny } from "../../files/calls.ts"
 import { localError } from "../../files/local-error.ts"
 import type { ObjectFormat } from "../../transfer/inspect.ts"
 import {
@@ -16,7 +17,7 @@ import {
   type LocalResult,
 } from "../../transfer/local.ts"
 import { named } from "../../transfer/naming.ts"
-import { existsAlready, lstatIfAny } from "../../transfer/replace.ts"
+import { existsAlready } from "../../transfer/replace.ts"
 import { openSource } from "../../transfer/source.ts"
 import { parsePlace } from "../address.ts"
 import { counting, deliverToFile } from "../deliver.ts"

@@ -1,0 +1,73 @@
+import { lstatSync, renameSync, type Stats, statSync } from "node:fs"
+import { lstat, rename, stat } from "node:fs/promises"
+import { errnoOf } from "./local-error.ts"
+
+/** From which mean on calls wait for something, instead of looking into memory. */
+const WAITING_MS = 0.25
+/** What a call counts for at most: one that took long says little of the next ones. */
+const LONGEST_MS = 2
+/** Calls that the mean is of, about; and of those that are handed over, one in so many is not, to see how it fares. */
+const CALLS = 32
+
+/**
+ * Decides where system calls are made that as a rule only touch memory. Handing one to the thread pool costs ten times
+ * as much as making it, which is most of what a small file costs; but on a disk that is slow to be read, or a file
+ * system of the network's, they wait, and everything would wait for them.
+ */
+export class Calls {
+  readonly #now: () => number
+  #meanMs = 0
+  #handedOver = 0
+
+  /** @param now - milliseconds since whenever. */
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now
+  }
+
+  /**
+   * Make a call, here or in the pool.
+   *
+   * @throws what the call does, or the promise is rejected with it.
+   */
+  make<T>(here: () => T, inPool: () => Promise<T>): T | Promise<T> {
+    if (this.#meanMs > WAITING_MS && ++this.#handedOver % CALLS > 0) return inPool()
+    const begun = this.#now()
+    try {
+      return here()
+    } finally {
+      this.#meanMs += (Math.min(this.#now() - begun, LONGEST_MS) - this.#meanMs) / CALLS
+    }
+  }
+}
+
+/** Of the whole process: what one file system does to a run, another one has to bear with. */
+export const calls = new Calls()
+
+/** What has a name, symbolic links not followed; null if nothing has. @throws the system call's failure. */
+export async function lstatIfAny(path: string): Promise<Stats | null> {
+  const found = await calls.make(
+    () => lstatSync(path, { throwIfNoEntry: false }),
+    () =>
+      lstat(path).catch((error: unknown) => {
+        if (errnoOf(error) !== "ENOENT") throw error
+        return undefined
+      }),
+  )
+  return found ?? null
+}
+
+/** @throws the system call's failure. */
+export async function statFile(path: string): Promise<Stats> {
+  return calls.make(
+    () => statSync(path),
+    () => stat(path),
+  )
+}
+
+/** @throws the system call's failure. */
+export async function renameFile(from: string, to: string): Promise<void> {
+  return calls.make(
+    () => renameSync(from, to),
+    () => rename(from, to),
+  )
+}

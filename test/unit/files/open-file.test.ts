@@ -1,0 +1,67 @@
+import { mkdtemp, readFile, rm, stat } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest"
+import { calls } from "../../../src/files/calls.ts"
+import { OpenFile } from "../../../src/files/open-file.ts"
+
+let root: string
+let path: string
+
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), "s3ep-open-file-"))
+  path = join(root, "file")
+})
+
+afterEach(async () => {
+  vi.restoreAllMocks()
+  await rm(root, { recursive: true })
+})
+
+describe.each(["here", "in the pool"])("calls made %s", (where) => {
+  beforeEach(() => {
+    vi.spyOn(calls, "make").mockImplementation((here, inPool) => (where === "here" ? here() : inPool()))
+  })
+
+  test("do what they say", async () => {
+    const file = await OpenFile.open(path, "wx+", 0o600)
+    expect((await stat(path)).mode & 0o777).toBe(0o600)
+    expect(await file.write(0, [Buffer.from("ab"), Buffer.from("cdef")])).toBe(6)
+    expect(await file.write(1, [Buffer.from("B")])).toBe(1)
+    const into = new Uint8Array(3)
+    expect(await file.read(1, into)).toBe(3)
+    expect(Buffer.from(into).toString()).toBe("Bcd")
+    await file.truncate(5)
+    await file.chmod(0o640)
+    await file.utimes(1234.5)
+    await file.sync()
+    expect((await file.stat()).size).toBe(5n)
+    await file.close()
+    expect(await readFile(path, "utf8")).toBe("aBcde")
+    const { mode, mtimeMs } = await stat(path)
+    expect([mode & 0o777, mtimeMs]).toEqual([0o640, 1_234_500])
+  })
+
+  test("fail as the system says", async () => {
+    await expect(OpenFile.open(join(root, "none"), "r")).rejects.toMatchObject({ code: "ENOENT" })
+    await using file = await OpenFile.open(path, "w")
+    await expect(file.read(0, new Uint8Array(1))).rejects.toMatchObject({ code: "EBADF" })
+  })
+
+  test("are a caller's bug once the file was closed, but for closing it again", async () => {
+    const file = await OpenFile.open(path, "w")
+    await file.close()
+    await file.close()
+    await expect(file.write(0, [new Uint8Array(1)])).rejects.toThrow(TypeError)
+    await expect(file.sync()).rejects.toThrow(TypeError)
+  })
+})
+
+test("what is under way when the file is closed still goes where it belongs", async () => {
+  const file = await OpenFile.open(path, "w")
+  const large = new Uint8Array(8 * 1024 ** 2).fill(0x61)
+  const writing = file.write(0, [large])
+  await file.close()
+  expect(await writing).toBe(large.length)
+  expect((await stat(path)).size).toBe(large.length)
+})
