@@ -15,17 +15,17 @@ export interface FilterPatterns {
  */
 export class Filter {
   readonly #include: ReturnType<typeof ignore> | null
-  readonly #exclude: ReturnType<typeof ignore>
+  readonly #exclude: ReturnType<typeof ignore> | null
 
   /** @throws {UsageError} for a pattern that is none. */
   constructor({ include = [], exclude = [] }: FilterPatterns) {
     this.#include = include.length === 0 ? null : matcher(include)
-    this.#exclude = matcher(exclude)
+    this.#exclude = exclude.length === 0 ? null : matcher(exclude)
   }
 
   /** @param relative - from the root of the tree, with "/" between names, and at the end for a directory. */
   excludes(relative: string): boolean {
-    return this.#exclude.ignores(relative)
+    return this.#exclude?.ignores(relative) ?? false
   }
 
   /** @param relative - of a file. */
