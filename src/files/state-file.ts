@@ -30,7 +30,8 @@ export async function writeStateFile(path: string, text: string): Promise<void> 
 
 /** Remove a file of the state directory, and what writing it may have left; nothing there is fine. */
 export async function removeStateFile(path: string): Promise<void> {
-  for (const each of [path, besideOf(path)]) {
+  // In this order: a crash in between leaves what somebody will look for.
+  for (const each of [besideOf(path), path]) {
     try {
       await unlink(each)
       await syncDirectory(dirname(each))
