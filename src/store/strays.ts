@@ -3,12 +3,31 @@ import type { CallOptions, ListedUpload, ObjectAddress, ObjectStore } from "./st
 
 /** How far the service's clock and a request's way there may shift what was sent at one time. */
 const SLACK_MS = 60_000
+/** After which a request has made its upload or never will, and that has stood for as long without a part. */
+const SETTLED_MS = 2 * SLACK_MS
 
 /** An upload that is being worked on, and when the request that made it was sent. */
 export interface OwnUpload {
   readonly uploadId: string
   /** Milliseconds since 1970, by the clock that `unanswered` goes by. */
   readonly sentAt: number
+}
+
+/** What uploads are compared with: one of our own, as the service listed it while it was there. */
+export interface Reference {
+  /** When the request that made it was sent, by our clock. */
+  readonly sentAt: number
+  /** When it was begun, by the service's. Both in milliseconds since 1970. */
+  readonly begun: number
+  readonly initiator: string | undefined
+}
+
+/** What is known after a look. */
+export interface Look {
+  /** Null if nothing can be told, now or later. */
+  readonly reference: Reference | null
+  /** The requests whose uploads did not turn up. */
+  readonly missing: readonly number[]
 }
 
 /**
@@ -20,6 +39,11 @@ export function mayHaveActed(error: unknown): boolean {
   return !(error instanceof S3epError)
 }
 
+/** Whether a look at this time sees all that a request sent at that one can have left. */
+export function isSettled(sentAt: number, now: number): boolean {
+  return Math.abs(now - sentAt) >= SETTLED_MS
+}
+
 /**
  * Abort the uploads that requests without an answer have made, whose ids nobody ever learned.
  *
@@ -29,8 +53,13 @@ export function mayHaveActed(error: unknown): boolean {
  * part of it in all the time since; and there are no more such uploads than requests without an answer. Where one
  * of somebody else may be among them, all are left alone.
  *
+ * A request may be carried out after those that followed it. What it makes is begun later than our own upload, as is
+ * what somebody else has begun right now, and has no part of either: it is taken for ours once it has stood so for a
+ * minute, which takes another look.
+ *
  * @param own - the upload that was answered; the service still has it, to compare with.
  * @param unanswered - when the others were sent, in milliseconds since 1970.
+ * @param now - by the same clock; what was begun later than `own` is left alone if not given.
  */
 export async function abortStrays(
   store: ObjectStore,
@@ -38,25 +67,60 @@ export async function abortStrays(
   own: OwnUpload,
   unanswered: readonly number[],
   options: CallOptions,
-): Promise<void> {
+  now: number = own.sentAt,
+): Promise<Look> {
   const listed = await uploadsOf(store, address, options)
-  const reference = listed.find(({ uploadId }) => uploadId === own.uploadId)
-  const ownBegin = reference?.initiated?.getTime()
-  if (!reference || ownBegin === undefined) return
-  const suspects: string[] = []
-  for (const { uploadId, initiated, initiator } of listed) {
-    const begin = initiated?.getTime()
-    if (uploadId === own.uploadId || begin === undefined || begin > ownBegin) continue
-    if (initiator !== reference.initiator) continue
-    const isTimely = unanswered.some(
-      (sentAt) => Math.abs(ownBegin - begin - (own.sentAt - sentAt)) <= SLACK_MS,
-    )
-    if (isTimely && (await isWithoutParts(store, address, uploadId, options))) suspects.push(uploadId)
+  const found = listed.find(({ uploadId }) => uploadId === own.uploadId)
+  const begun = found?.initiated?.getTime()
+  if (!found || begun === undefined) return { reference: null, missing: unanswered }
+  const reference = { sentAt: own.sentAt, begun, initiator: found.initiator }
+  const others = listed.filter((upload) => upload !== found)
+  return { reference, missing: await abortOurs(store, others, reference, unanswered, now, options) }
+}
+
+/**
+ * The same when our own upload is gone, by what was known of it. No upload of this key may be under way here.
+ *
+ * @returns the requests whose uploads did not turn up.
+ */
+export async function abortLateStrays(
+  store: ObjectStore,
+  address: ObjectAddress,
+  reference: Reference,
+  unanswered: readonly number[],
+  options: CallOptions,
+  now: number,
+): Promise<readonly number[]> {
+  const listed = await uploadsOf(store, address, options)
+  return abortOurs(store, listed, reference, unanswered, now, options)
+}
+
+async function abortOurs(
+  store: ObjectStore,
+  listed: readonly ListedUpload[],
+  reference: Reference,
+  unanswered: readonly number[],
+  now: number,
+  options: CallOptions,
+): Promise<readonly number[]> {
+  const ahead = reference.begun - reference.sentAt
+  const suspects: { readonly upload: ListedUpload; readonly sentAbout: number }[] = []
+  for (const upload of listed) {
+    if (upload.initiated === undefined || upload.initiator !== reference.initiator) continue
+    const begun = upload.initiated.getTime()
+    if (begun > reference.begun && now + ahead - begun < SLACK_MS) continue
+    const sentAbout = begun - ahead
+    const isTimely = unanswered.some((sentAt) => Math.abs(sentAt - sentAbout) <= SLACK_MS)
+    if (isTimely && (await isWithoutParts(store, upload, options))) suspects.push({ upload, sentAbout })
   }
-  if (suspects.length > unanswered.length) return
-  for (const uploadId of suspects) {
-    await store.abortUpload(address, uploadId, options).catch(unlessGone)
+  if (suspects.length > unanswered.length) return unanswered
+  let missing = unanswered
+  for (const { upload, sentAbout } of suspects) {
+    await store.abortUpload(upload.address, upload.uploadId, options).catch(unlessGone)
+    const byNearness = missing.toSorted((a, b) => Math.abs(a - sentAbout) - Math.abs(b - sentAbout))
+    missing = missing.filter((sentAt) => sentAt !== byNearness[0])
   }
+  return missing
 }
 
 async function uploadsOf(
@@ -73,8 +137,7 @@ async function uploadsOf(
 
 async function isWithoutParts(
   store: ObjectStore,
-  address: ObjectAddress,
-  uploadId: string,
+  { address, uploadId }: ListedUpload,
   options: CallOptions,
 ): Promise<boolean> {
   try {

@@ -4,7 +4,14 @@ import { S3epError, UnavailableError } from "../errors.ts"
 import { errnoOf, localError } from "../files/local-error.ts"
 import { removeStateFile, writeStateFile } from "../files/state-file.ts"
 import type { ObjectAddress } from "../store/store.ts"
-import { abortStrays, mayHaveActed, type OwnUpload } from "../store/strays.ts"
+import {
+  abortLateStrays,
+  abortStrays,
+  isSettled,
+  mayHaveActed,
+  type OwnUpload,
+  type Reference,
+} from "../store/strays.ts"
 import type { TransferContext } from "./context.ts"
 import { uploadsDirectory } from "./journal.ts"
 import { decodeLine, encodeLine } from "./journal-lines.ts"
@@ -19,17 +26,33 @@ export interface CreationJob {
   readonly request: { readonly address: ObjectAddress; readonly requesterPays?: boolean | undefined }
 }
 
+/** Where a look found less than was asked for, and what the next one needs when the upload is done. */
+interface Looked extends Reference {
+  readonly endpoint: string
+  readonly bucket: string
+  readonly key: string
+  readonly requesterPays?: boolean | undefined
+}
+
+interface CreationLine {
+  readonly sent: readonly number[]
+  readonly looked?: Looked | undefined
+}
+
 /**
  * The local record of requests to create an upload that may have made one without our learning its id: each is on
- * the disk before it is sent, and stays there until it is answered or what it may have left was looked for.
+ * the disk before it is sent, and stays there until it is answered, what it left was found, or a look so much later
+ * that nothing can come of it any more found nothing.
  */
 export class Creations {
   readonly #path: string
   #sent: readonly number[]
+  #looked: Looked | undefined
 
-  private constructor(path: string, sent: readonly number[]) {
+  private constructor(path: string, { sent, looked }: CreationLine) {
     this.#path = path
     this.#sent = sent
+    this.#looked = looked
   }
 
   /** @throws {LocalIoError} if there is a record that cannot be read; one that is damaged says nothing. */
@@ -37,7 +60,7 @@ export class Creations {
     try {
       return new Creations(path, parse(await readFile(path, "utf8")))
     } catch (error) {
-      if (errnoOf(error) === "ENOENT") return new Creations(path, [])
+      if (errnoOf(error) === "ENOENT") return new Creations(path, { sent: [] })
       throw localError("read", path, error)
     }
   }
@@ -91,30 +114,82 @@ export class Creations {
   async abortStrays(job: CreationJob, own: OwnUpload): Promise<void> {
     if (this.#sent.length === 0) return
     const { context, request } = job
-    try {
-      await abortStrays(context.store, request.address, own, this.#sent, {
-        signal: context.signal,
-        requesterPays: request.requesterPays,
+    const { address, requesterPays } = request
+    const now = context.clock.now()
+    await this.#look(context, async () => {
+      const options = { signal: context.signal, requesterPays }
+      const { reference, missing } = await abortStrays(context.store, address, own, this.#sent, options, now)
+      if (!reference) return { sent: [] }
+      const looked = { endpoint: context.store.endpoint, ...address, requesterPays, ...reference }
+      return { sent: missing.filter((sentAt) => !isSettled(sentAt, now)), looked }
+    })
+  }
+
+  /**
+   * Whether `abortLateStrays` would do anything.
+   *
+   * @param forgetBefore - requests sent before are to be forgotten, even where nothing is known to look with.
+   */
+  isDue({ clock, store }: TransferContext, forgetBefore: number): boolean {
+    const now = clock.now()
+    const canLook = this.#looked?.endpoint === store.endpoint
+    return this.#sent.some((sentAt) => sentAt < forgetBefore || (canLook && isSettled(sentAt, now)))
+  }
+
+  /**
+   * Look again for what the look of an upload that is done since has missed, once that is certain to be there if it
+   * ever will. To be called with the upload's lock held and no journal of it there. Fails as little as `abortStrays`.
+   */
+  async abortLateStrays(context: TransferContext, forgetBefore: number): Promise<void> {
+    const { store, clock, signal } = context
+    const now = clock.now()
+    const looked = this.#looked
+    if (looked?.endpoint === store.endpoint) {
+      const { bucket, key, requesterPays, ...reference } = looked
+      await this.#look(context, async () => {
+        const options = { signal, requesterPays }
+        const missing = await abortLateStrays(store, { bucket, key }, reference, this.#sent, options, now)
+        return { sent: missing.filter((sentAt) => !isSettled(sentAt, now)), looked }
       })
+    }
+    const kept = this.#sent.filter((sentAt) => sentAt >= forgetBefore)
+    if (kept.length < this.#sent.length) await this.#save(kept, looked)
+  }
+
+  async #look(context: TransferContext, look: () => Promise<CreationLine>): Promise<void> {
+    let left: CreationLine = { sent: [] }
+    try {
+      left = await look()
     } catch (error) {
       context.signal.throwIfAborted()
       if (error instanceof UnavailableError) return
       if (!(error instanceof S3epError)) throw error
     }
-    await this.#save([])
+    await this.#save(left.sent, left.looked)
   }
 
-  async #save(sent: readonly number[]): Promise<void> {
+  async #save(sent: readonly number[], looked?: Looked): Promise<void> {
     if (sent.length === 0) await removeStateFile(this.#path)
-    else await writeStateFile(this.#path, encodeLine({ v: 1, kind: "creating", sent }))
+    else await writeStateFile(this.#path, encodeLine({ v: 1, kind: "creating", sent, looked }))
     this.#sent = sent
+    this.#looked = looked
   }
 }
 
-function parse(text: string): readonly number[] {
-  const line = decodeLine(text.trimEnd())
-  const sent = line && "sent" in line ? line.sent : undefined
-  return Array.isArray(sent) && sent.every((at) => Number.isSafeInteger(at)) ? sent : []
+function parse(text: string): CreationLine {
+  const { sent, looked }: { sent?: unknown; looked?: unknown } = decodeLine(text.trimEnd()) ?? {}
+  if (!Array.isArray(sent) || !sent.every((at) => Number.isSafeInteger(at))) return { sent: [] }
+  return isLooked(looked) ? { sent, looked } : { sent }
+}
+
+// The line's checksum holds, so it is what some version has written.
+function isLooked(value: unknown): value is Looked {
+  if (typeof value !== "object" || value === null) return false
+  const found: Partial<Record<keyof Looked, unknown>> = value
+  return (
+    [found.endpoint, found.bucket, found.key].every((text) => typeof text === "string") &&
+    [found.sentAt, found.begun].every((at) => Number.isSafeInteger(at))
+  )
 }
 
 function without(sent: readonly number[], one: number): number[] {

@@ -3,6 +3,7 @@ import type { ObjectAddress } from "../store/store.ts"
 import { forEachConcurrent } from "./concurrent.ts"
 import type { TransferContext } from "./context.ts"
 import { isForWantOfWriters } from "./keks.ts"
+import { settleCreations } from "./late-creations.ts"
 import { LeftBehind } from "./left-behind.ts"
 import { objectUri } from "./naming.ts"
 import { PartMemory } from "./part-memory.ts"
@@ -77,6 +78,7 @@ export async function uploadTree(
   const { bucket, requesterPays } = request
   // A bucket that is not there is one failure, not one for each file.
   await context.store.limits(bucket, { signal, requesterPays })
+  if (!request.dryRun) await settleCreations(context)
   const memory = new PartMemory(BUFFER_BUDGET_BYTES)
   const left = request.skipExisting && !request.dryRun ? await LeftBehind.ofUploads(context) : null
   const failed: { item: string; error: S3epError }[] = []

@@ -3,6 +3,7 @@ import type { CustomerKey } from "../store/store.ts"
 import type { TransferContext } from "./context.ts"
 import { journalPath, lockPath, removeJournal } from "./journal.ts"
 import { type JournalHead, loadJournal } from "./journal-lines.ts"
+import { settleCreations } from "./late-creations.ts"
 import { acquireLock } from "./lock.ts"
 import { objectUri } from "./naming.ts"
 import type { PartMemory } from "./part-memory.ts"
@@ -111,6 +112,7 @@ export async function cleanUploads(
   const kept: { upload: UnfinishedUpload; why: string }[] = []
   const failed: { upload: UnfinishedUpload; error: S3epError }[] = []
   let bytes = 0
+  if (!request.dryRun) await settleCreations(context, context.clock.now() - request.olderThanMs)
   for (const upload of await listUploads(context, request)) {
     context.signal.throwIfAborted()
     const why = reasonToKeep(context, upload, request.olderThanMs)

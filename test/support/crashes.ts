@@ -55,6 +55,18 @@ export async function journaledWindows(workspace: Workspace): Promise<number> {
   return text.split("\n").filter((line) => line.startsWith('{"window"') && line.endsWith("}")).length
 }
 
+/**
+ * When the requests to begin an upload were sent of which the program still does not know what became, in milliseconds
+ * since 1970. A server may carry out what a killed process had sent when the next one is through.
+ */
+export async function unansweredCreations(workspace: Workspace): Promise<number[]> {
+  const directory = join(workspace.directory, "state", "s3ep", "uploads")
+  const names = await readdir(directory).catch(() => [])
+  const records = names.filter((name) => name.endsWith(".creating"))
+  const texts = await Promise.all(records.map((name) => readFile(join(directory, name), "utf8")))
+  return texts.flatMap((text) => JSON.parse(text).sent)
+}
+
 /** SHA-256 of a file, hexadecimal. */
 export async function hashOf(path: string): Promise<string> {
   const hash = createHash("sha256")

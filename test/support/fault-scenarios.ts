@@ -9,6 +9,7 @@ import type { ObjectStore } from "../../src/store/store.ts"
 import type { TransferContext } from "../../src/transfer/context.ts"
 import { downloadFile } from "../../src/transfer/download.ts"
 import { downloadTree } from "../../src/transfer/download-tree.ts"
+import { settleCreations } from "../../src/transfer/late-creations.ts"
 import { uploadFile } from "../../src/transfer/upload.ts"
 import { uploadStream } from "../../src/transfer/upload-stream.ts"
 import { uploadTree } from "../../src/transfer/upload-tree.ts"
@@ -35,6 +36,8 @@ export type FaultScenario = (place: FaultPlace) => Promise<FaultCommand>
 
 const CHUNK = 4096
 const WINDOW = 2 * (80 + 4 * (CHUNK + 16))
+/** After which nothing can come any more of a request without an answer. */
+const SETTLED_MS = 120_000
 
 class Place implements AsyncDisposable {
   readonly directory: string
@@ -103,6 +106,9 @@ class Place implements AsyncDisposable {
 
   async expectNothingLeft(): Promise<void> {
     const { store, bucket } = this.place
+    const context = this.context(store)
+    const later = { ...context.clock, now: () => Date.now() + SETTLED_MS }
+    await settleCreations({ ...context, clock: later })
     const uploads: string[] = []
     for await (const { address } of store.listUploads(bucket, { prefix: this.prefix }))
       uploads.push(address.key)

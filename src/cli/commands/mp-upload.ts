@@ -105,7 +105,8 @@ function abortCommand(invoke: Invoke): Command {
 function cleanCommand(invoke: Invoke): Command {
   const command = new Command("clean")
     .description(
-      "Abort the unfinished uploads that are older than AGE: journals here, and parts the buckets hold.",
+      "Abort the unfinished uploads that are older than AGE: journals here, and parts the buckets hold. Empty uploads " +
+        "that interrupted runs of this machine asked for and never heard of go after two minutes.",
     )
     .argument("[buckets...]", "s3://BUCKET; those of the local journals if none is named")
     .requiredOption("--older-than <AGE>", "such as 7d or 12h")

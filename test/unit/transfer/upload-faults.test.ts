@@ -3,12 +3,15 @@ import { join } from "node:path"
 import { describe, expect, test } from "vitest"
 import { IntegrityError } from "../../../src/errors.ts"
 import type { ObjectStore } from "../../../src/store/store.ts"
+import { settleCreations } from "../../../src/transfer/late-creations.ts"
 import { uploadFile } from "../../../src/transfer/upload.ts"
 import { faulty } from "../../support/faults.ts"
 import { callsOf, noise, opened, openSite, PART, type Site, thrown } from "./upload-site.ts"
 
 const content = noise(4 * PART + 100)
 const PARTS = 5
+/** After which nothing can come any more of a request without an answer. */
+const SETTLED_MS = 120_000
 // 1 head (settling) or create, then the parts, Complete, and what follows a failed Complete.
 const calls = Array.from({ length: PARTS + 4 }, (_, index) => index + 1)
 
@@ -30,6 +33,8 @@ describe.each(["before", "after"] as const)("connection lost %s the store acts",
     await uploadTwice(site, path, faulty(site.store, { call, moment }))
     expect(await opened(site.store, site.kek)).toEqual(content)
     expect([...site.store.uploads.values()]).toEqual([])
+    const { clock } = site.context()
+    await settleCreations(site.context({ clock: { ...clock, now: () => clock.now() + SETTLED_MS } }))
     expect(await readdir(join(site.directory, "state", "uploads"))).toEqual([])
   })
 
