@@ -156,7 +156,7 @@ async function unwrap({ context, request }: UploadJob, head: JournalHead): Promi
 }
 
 /** @returns null if the upload is gone. */
-async function listParts(
+export async function listParts(
   { context, request }: UploadJob,
   uploadId: string,
 ): Promise<ReadonlyMap<number, ListedPart> | null> {

@@ -15,10 +15,10 @@ import { checkConditions, conditionsToSend } from "./stored-object.ts"
 import { beginUpload } from "./upload-begin.ts"
 import { forgetStaleSeal, sendParts, type UploadSession } from "./upload-parts.ts"
 import type { UploadJob, UploadRequest, UploadResult } from "./upload-request.ts"
-import { takeUpEarlier } from "./upload-resume.ts"
+import { listParts, takeUpEarlier } from "./upload-resume.ts"
 import { putWhole } from "./upload-whole.ts"
 
-/** An upload may vanish under the feet of a run (a lifecycle rule, an administrator); twice is no accident. */
+/** An upload may change under the feet of a run (a lifecycle rule, an administrator); twice is no accident. */
 const MAX_RESTARTS = 1
 
 /**
@@ -92,13 +92,20 @@ async function uploadLocked(job: UploadJob, plan: UploadPlan, id: string): Promi
       return await finish(job, session, creations)
     } catch (error) {
       const gone = error instanceof NotFoundError && error.what === "upload"
-      if (!gone || restarts === MAX_RESTARTS || context.signal.aborted) throw error
+      const changed = gone || (error instanceof PreconditionError && (await isListedOtherwise(job, session)))
+      if (!changed || restarts === MAX_RESTARTS || context.signal.aborted) throw error
     } finally {
       session.dek[Symbol.dispose]()
       // Whatever had to be on the disk was synced when it was noted.
       await session.journal.close().catch(() => undefined)
     }
   }
+}
+
+/** Whether a part was replaced: one that a run had sent which was killed since may arrive after ours. */
+async function isListedOtherwise(job: UploadJob, { uploadId, done }: UploadSession): Promise<boolean> {
+  const listed = await listParts(job, uploadId).catch(() => null)
+  return listed !== null && [...done].some(([part, { etag }]) => listed.get(part)?.etag !== etag)
 }
 
 async function finish(job: UploadJob, session: UploadSession, creations: Creations): Promise<UploadResult> {

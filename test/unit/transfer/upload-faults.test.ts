@@ -90,6 +90,41 @@ test("what Complete says when it is no doubt is passed on, and the upload stays"
   expect(site.store.uploads.size).toBe(1)
 })
 
+test.each([1, 2, PARTS])(
+  "part %i of a killed run that arrives after that of the next one is sent again",
+  async (part) => {
+    await using site = await openSite()
+    const path = await site.file("a.bin", content)
+    const request = site.request(path, { concurrency: 1 })
+    let arrive = async (): Promise<unknown> => undefined
+    const lost = faulty(site.store, { operation: "uploadPart", call: part, moment: "before" })
+    const killed: ObjectStore = {
+      ...lost,
+      uploadPart: async (address, uploadId, partNumber, body, options) => {
+        const late = { ...options, signal: undefined }
+        const bytes = body instanceof Uint8Array ? body.slice() : body
+        if (partNumber === part) {
+          arrive = () => site.store.uploadPart(address, uploadId, partNumber, bytes, late)
+        }
+        return lost.uploadPart(address, uploadId, partNumber, body, options)
+      },
+    }
+    await thrown(uploadFile(site.context({ store: killed }), request))
+    const overtaken: ObjectStore = {
+      ...faulty(site.store, { call: 0, moment: "before" }),
+      completeUpload: async (...args) => {
+        await arrive()
+        arrive = async () => undefined
+        return site.store.completeUpload(...args)
+      },
+    }
+    await uploadFile(site.context({ store: overtaken }), request)
+    expect(await opened(site.store, site.kek)).toEqual(content)
+    expect([...site.store.uploads.values()]).toEqual([])
+    expect(await readdir(join(site.directory, "state", "uploads"))).toEqual([])
+  },
+)
+
 test("an upload that vanishes in the middle starts over", async () => {
   await using site = await openSite()
   const path = await site.file("a.bin", content)
