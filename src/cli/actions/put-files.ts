@@ -1,6 +1,7 @@
 import { join, relative } from "node:path"
 import { forEachConcurrent } from "../../transfer/concurrent.ts"
 import type { TransferContext } from "../../transfer/context.ts"
+import { settleCreations } from "../../transfer/late-creations.ts"
 import { LeftBehind } from "../../transfer/left-behind.ts"
 import { objectUri } from "../../transfer/naming.ts"
 import { PartMemory } from "../../transfer/part-memory.ts"
@@ -30,6 +31,7 @@ export async function putFiles(
   const expected = items.length === 1 ? items.map(({ address }) => address) : []
   const context = await session.transfer(options.dryRun || proxy ? "none" : "both", expected)
   const upload = proxy?.ofFile ?? uploadFile
+  if (!options.dryRun && items.some(({ kind }) => kind === "file")) await settleCreations(context)
   const memory = new PartMemory(BUFFER_BUDGET_BYTES)
   const batch = new Batch(session, "file")
   const [only] = items
