@@ -1,10 +1,10 @@
 import { readdir } from "node:fs/promises"
 import { S3epError } from "../errors.ts"
+import { lstatIfAny } from "../files/calls.ts"
 import type { TransferContext } from "./context.ts"
 import { Creations, creationsPath } from "./creations.ts"
 import { journalPath, lockPath, uploadsDirectory } from "./journal.ts"
 import { acquireLock } from "./lock.ts"
-import { lstatIfAny } from "./replace.ts"
 
 /**
  * Look once more for uploads that requests without an answer have made since the upload they were for is done: a
