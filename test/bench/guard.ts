@@ -14,8 +14,8 @@ import { median } from "./results.ts"
 
 const FILE_BYTES = 256 * 1024 ** 2
 const RUNS = 3
-/** What a ratio may be at most: 1.5 times the highest median of several runs (2.9 to 3.7, 2.6 to 3.0). */
-const LIMITS = { put: 5.5, get: 4.5 } as const
+/** What a ratio may be at most: 1.5 times the highest median of several runs (2.2 to 2.6, 1.6 to 1.8), rounded up. */
+const LIMITS = { put: 4, get: 3 } as const
 
 async function guard(): Promise<boolean> {
   const directory = await makeDirectory(undefined, 2 * FILE_BYTES)
