@@ -1,4 +1,5 @@
-import { readFile, writeFile } from "node:fs/promises"
+import { readdir, readFile, writeFile } from "node:fs/promises"
+import { join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
 import {
   CompleteMultipartUploadCommand,
@@ -15,6 +16,8 @@ const PIECE_BYTES = 16 * MIB
 const CONNECTIONS = 4
 const SDK = fileURLToPath(new URL("../clients/sdk.mjs", import.meta.url))
 const BARE = fileURLToPath(new URL("../clients/bare.mjs", import.meta.url))
+const BARE_TREE = fileURLToPath(new URL("../clients/bare-tree.mjs", import.meta.url))
+const FILES_AT_ONCE = 16
 
 /** lib-storage, GetObject and a loop, without encryption. */
 const sdk: Peer = {
@@ -108,5 +111,35 @@ function disposable(s3: S3Client): { s3: S3Client } & Disposable {
   return { s3, [Symbol.dispose]: () => s3.destroy() }
 }
 
+/** As `BareClient`, for a tree: a URL for each file, known beforehand. */
+const bareTree: Peer = {
+  name: "bare HTTP client",
+  encrypts: false,
+  settings: `a tree: presigned URLs, ${FILES_AT_ONCE} files at once`,
+  program: process.execPath,
+  version: [process.execPath, "--version"],
+  works: ["tree-up", "tree-down"],
+  async before(place, work) {
+    const entries = await readdir(place.tree, { recursive: true, withFileTypes: true })
+    const names = entries
+      .filter((entry) => entry.isFile())
+      .map((entry) => relative(place.tree, join(entry.parentPath, entry.name)))
+    const local = work === "tree-up" ? place.tree : place.targetTree
+    const files = names.map((name) => ({
+      url: presign(place, work === "tree-up" ? "PUT" : "GET", `bare/tree/${name}`, {}),
+      path: join(local, name),
+    }))
+    await writeFile(await planOf(place), JSON.stringify({ connections: FILES_AT_ONCE, files }))
+  },
+  async command(place, work) {
+    const home = await homeOf(place, "bare")
+    return {
+      argv: [process.execPath, BARE_TREE, work, await planOf(place)],
+      cwd: place.directory,
+      env: environment(place, home),
+    }
+  },
+}
+
 export const bare: Peer = new BareClient()
-export const nodePeers: readonly Peer[] = [sdk, bare]
+export const nodePeers: readonly Peer[] = [sdk, bare, bareTree]
