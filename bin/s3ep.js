@@ -93,7 +93,7 @@ async function load(path) {
   const { readFileSync, renameSync, rmSync, writeFileSync } = await builtin("fs")
   const { dirname, join } = await builtin("path")
   const { cachedDataVersionTag } = await builtin("v8")
-  const { Script, constants } = await builtin("vm")
+  const { Script } = await builtin("vm")
   const { crc32 } = await builtin("zlib")
   const source = readFileSync(path)
   const sourceCrc = crc32(source)
@@ -114,11 +114,7 @@ async function load(path) {
   }
   const script = new Script(
     `(function (exports, require, module, __filename, __dirname) {${source.toString()}\n})`,
-    {
-      filename: path,
-      cachedData: kept && readCode(),
-      importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
-    },
+    { filename: path, cachedData: kept && readCode() },
   )
   const keepCode = () => {
     if (!kept || script.cachedDataRejected === false || process.uptime() > LONG_RUN_SECONDS) return

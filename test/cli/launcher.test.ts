@@ -31,7 +31,7 @@ exports.runProcess = async () => {
     process.stdout.write("ready")
     setInterval(() => {}, 1000)
   } else if (/-fd$/.test(process.argv[2])) {
-    const { readFileSync } = await import("node:fs")
+    const { readFileSync } = require("node:fs")
     process.stdout.write(readFileSync(Number(process.argv[3]), "utf8"))
   } else if (process.argv[2] === "say") {
     process.stdout.write("hello")

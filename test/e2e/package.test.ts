@@ -89,6 +89,23 @@ test("encrypts and decrypts a file", () => {
   expect(readFileSync(opened)).toEqual(readFileSync(source))
 })
 
+test("what is loaded when it is needed comes without a word of Node's", () => {
+  const made = s3ep("keys", "generate", "shared", "--kind", "age")
+  expect(made.status).toBe(0)
+  expect(made.stderr).not.toContain("Warning")
+  const source = join(installed, "../package.json")
+  const [sealed, opened] = [join(directory, "shared"), join(directory, "shared-opened")]
+  expect(s3ep("encrypt", "-q", source, sealed, "--kek", "shared")).toEqual({
+    status: 0,
+    stdout: "",
+    stderr: "",
+  })
+  expect(s3ep("decrypt", "-q", sealed, opened)).toEqual({ status: 0, stdout: "", stderr: "" })
+  writeFileSync(join(directory, ".s3eprc"), "region: eu-central-1\n", { mode: 0o600 })
+  expect(s3ep("config", "explain")).toMatchObject({ status: 0, stderr: "" })
+  rmSync(join(directory, ".s3eprc"))
+})
+
 test("is a library too", () => {
   const program = 'import * as s3ep from "s3ep"; process.stdout.write(typeof s3ep.IntegrityError)'
   const args = ["--input-type=module", "-e", program]
