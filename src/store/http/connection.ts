@@ -116,8 +116,13 @@ export class Connection {
       this.#socket.setTimeout(this.#times.silenceMs)
       this.#socket.resume()
       // An answer may come before all was sent, and is then the end of it.
-      const sent = sendRequest(this.#socket, request, () => exchange.body !== null)
-      await Promise.race([sent.then((whole) => (exchange.sent = whole)), answer.promise])
+      sendRequest(this.#socket, request, () => exchange.body !== null).then(
+        (whole) => {
+          exchange.sent = whole
+        },
+        // A write that fails may only say that it was given up; the socket says why.
+        () => this.#socket.destroy(),
+      )
       return await answer.promise
     } catch (error) {
       this.#fail(error)

@@ -247,6 +247,16 @@ describe("failures", () => {
     await expect(pool().ask(origin, get)).rejects.toMatchObject({ code: "ECONNREFUSED" })
   })
 
+  test("the connection is reset while the request is being sent", async () => {
+    const { origin } = await serve((socket) => socket.once("data", () => socket.resetAndDestroy()))
+    for (let round = 0; round < 20; round++) {
+      const body = Buffer.alloc(5_000_000)
+      await expect(pool().ask(origin, { method: "PUT", head: "PUT\r\n\r\n", body })).rejects.toMatchObject({
+        code: expect.stringMatching(/^(ECONNRESET|EPIPE)$/),
+      })
+    }
+  })
+
   test("the connection ends in the head", async () => {
     const { origin } = await serve((socket) => socket.once("data", () => socket.end("HTTP/1.1 200")))
     await expect(pool().ask(origin, get)).rejects.toMatchObject({ code: "ECONNRESET" })
