@@ -18,6 +18,7 @@ const SDK = fileURLToPath(new URL("../clients/sdk.mjs", import.meta.url))
 const BARE = fileURLToPath(new URL("../clients/bare.mjs", import.meta.url))
 const BARE_TREE = fileURLToPath(new URL("../clients/bare-tree.mjs", import.meta.url))
 const FILES_AT_ONCE = 16
+const BARE_SETTINGS = `presigned URLs; pieces of ${PIECE_BYTES / MIB} MiB, ${CONNECTIONS} at once; of a tree ${FILES_AT_ONCE} files`
 
 /** lib-storage, GetObject and a loop, without encryption. */
 const sdk: Peer = {
@@ -55,7 +56,7 @@ interface Piece {
 class BareClient implements Peer {
   readonly name = "bare HTTP client"
   readonly encrypts = false
-  readonly settings = `presigned URLs, pieces of ${PIECE_BYTES / MIB} MiB, ${CONNECTIONS} at once`
+  readonly settings = BARE_SETTINGS
   readonly program = process.execPath
   readonly version = [process.execPath, "--version"]
   readonly works = ["put", "get"] as const
@@ -115,7 +116,7 @@ function disposable(s3: S3Client): { s3: S3Client } & Disposable {
 const bareTree: Peer = {
   name: "bare HTTP client",
   encrypts: false,
-  settings: `a tree: presigned URLs, ${FILES_AT_ONCE} files at once`,
+  settings: BARE_SETTINGS,
   program: process.execPath,
   version: [process.execPath, "--version"],
   works: ["tree-up", "tree-down"],
