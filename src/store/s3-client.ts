@@ -86,7 +86,7 @@ export function createClient(
 }
 
 /** Whether buckets are part of the path and not of the host's name. */
-export function usesPathStyle(
+function usesPathStyle(
   { pathStyle, accelerate }: Pick<S3StoreOptions, "pathStyle" | "accelerate">,
   endpoint: string | undefined,
 ): boolean {

@@ -1,4 +1,5 @@
 import type { S3Client } from "@aws-sdk/client-s3"
+import { originOf } from "./http/pool.ts"
 import type { Route } from "./s3-direct.ts"
 import { encodeKey } from "./s3-direct-request.ts"
 import { S3Signer } from "./s3-signature.ts"
@@ -56,13 +57,8 @@ async function routeOf(
   const isPlain = scheme?.name === "sigv4" && scheme.signingName === "s3" && others.length === 0
   if (!isPlain || !path.endsWith(`/${key}`) || !/^https?:$/.test(protocol)) return null
   const { config } = client
-  const encrypted = protocol === "https:"
   return {
-    origin: {
-      encrypted,
-      host: hostname.replace(/^\[(.*)\]$/, "$1"),
-      port: port ?? (encrypted ? 443 : 80),
-    },
+    origin: originOf(protocol === "https:", hostname, port),
     host: headers["host"] ?? hostname,
     base: path.slice(0, path.length - key.length),
     userAgent: Object.fromEntries(Object.entries(headers).filter(([name]) => USER_AGENT.includes(name))),

@@ -1,3 +1,4 @@
+import { originOf } from "./http/pool.ts"
 import type { Route } from "./s3-direct.ts"
 import type { S3StoreOptions } from "./s3-session.ts"
 import { type Credentials, S3Signer } from "./s3-signature.ts"
@@ -26,11 +27,7 @@ export function routeTo(
   const isPlain = /^[a-z0-9][a-z0-9.-]+$/.test(bucket)
   if ((!encrypted && protocol !== "http:") || username !== "" || search !== "" || !isPlain) return null
   return {
-    origin: {
-      encrypted,
-      host: hostname.replace(/^\[(.*)\]$/, "$1"),
-      port: port === "" ? (encrypted ? 443 : 80) : Number(port),
-    },
+    origin: originOf(encrypted, hostname, port === "" ? undefined : Number(port)),
     host,
     base: `${pathname.replace(/\/$/, "")}/${bucket}/`,
     userAgent: { "user-agent": userAgent ?? "s3ep" },

@@ -12,6 +12,17 @@ export interface Origin {
   readonly port: number
 }
 
+/**
+ * Of a URL.
+ *
+ * @param hostname - with brackets, if it is an address of IPv6.
+ * @param port - that of the protocol if not given.
+ */
+export function originOf(encrypted: boolean, hostname: string, port?: number): Origin {
+  const host = hostname.replace(/^\[(.*)\]$/, "$1")
+  return { encrypted, host, port: port ?? (encrypted ? 443 : 80) }
+}
+
 export interface PoolOptions extends ConnectionTimes {
   /** To one origin, at most. */
   readonly connections: number
