@@ -250,8 +250,17 @@ function transient(failure: Failure, message: string, cause: unknown): S3epError
   return new UnavailableError(message, { cause, transient: "network", hint: networkHint(failure) })
 }
 
-/** TLS that cannot be agreed on never can; TLS that broke on the way is the network's. */
+/**
+ * What cannot be sent as it is, now or later. TLS that cannot be agreed on never can; TLS that broke on the way is the
+ * network's.
+ */
 function misconfigured({ code, message: said }: Failure, message: string, cause: unknown): S3epError | null {
+  if (code === "ERR_INVALID_CHAR") {
+    return new UsageError(message, {
+      cause,
+      hint: "what is kept in headers is one line of printable characters",
+    })
+  }
   if (/CERT|SELF_SIGNED|UNABLE_TO/.test(code)) {
     const hint = "to trust a private authority, set NODE_EXTRA_CA_CERTS to its certificate"
     return new UsageError(message, { cause, hint })

@@ -219,7 +219,11 @@ test("what the SDK has to prepare is left to it", async () => {
 test("a header that would end its line is refused, and not sent", async () => {
   await using s3 = await openS3Fixture()
   const evil = { ...settings, contentType: "text/plain\r\nx-amz-acl: public-read" }
-  await expect(s3.store.put(address, body, { settings: evil })).rejects.toThrow(/Invalid character/)
+  await expect(s3.store.put(address, body, { settings: evil })).rejects.toMatchObject({
+    name: "UsageError",
+    message: expect.stringContaining("Invalid character"),
+    hint: expect.stringContaining("one line"),
+  })
   expect(s3.operations()).toEqual([])
 })
 
