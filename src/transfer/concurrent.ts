@@ -1,3 +1,11 @@
+/** A number of things at once that may change while they are under way. */
+export interface Limit {
+  /** At least 1. */
+  readonly current: number
+  /** Has `raised` called whenever there may be more. */
+  onRaised(raised: () => void): void
+}
+
 /**
  * Run `work` on every item, at most `limit` at once. Items are pulled one at a time, so memory
  * stays at `limit` items. The first failure aborts the signal the others hold, and is rethrown
@@ -5,24 +13,42 @@
  */
 export async function forEachConcurrent<T>(
   items: AsyncIterable<T> | Iterable<T>,
-  limit: number,
+  limit: number | Limit,
   work: (item: T, signal: AbortSignal) => Promise<void>,
   options: { signal?: AbortSignal } = {},
 ): Promise<void> {
   const failure = new AbortController()
   const signal = AbortSignal.any([failure.signal, ...(options.signal ? [options.signal] : [])])
   const source = asynchronously(items)
+  const atMost = (): number => (typeof limit === "number" ? limit : limit.current)
+  const over = Promise.withResolvers<void>()
+  let workers = 0
+  let more = true
   const worker = async (): Promise<void> => {
-    signal.throwIfAborted()
-    for (let next = await source.next(); !next.done; next = await source.next()) {
+    workers++
+    try {
       signal.throwIfAborted()
-      await work(next.value, signal)
+      while (workers <= atMost()) {
+        const next = await source.next()
+        if (next.done) more = false
+        if (next.done) return
+        signal.throwIfAborted()
+        await work(next.value, signal)
+      }
+    } catch (error) {
+      more = false
+      failure.abort(error)
+    } finally {
+      workers--
+      if (workers === 0) over.resolve()
     }
   }
-  const stop = (error: unknown): void => {
-    failure.abort(error)
+  const fill = (): void => {
+    while (more && workers < atMost()) void worker()
   }
-  await Promise.all(Array.from({ length: limit }, () => worker().catch(stop)))
+  if (typeof limit !== "number") limit.onRaised(fill)
+  fill()
+  await over.promise
   await source.return(undefined)
   failure.signal.throwIfAborted()
 }

@@ -1,6 +1,7 @@
 import type { Layout } from "../agcm/layout.ts"
 import { hex, release } from "../bytes.ts"
 import { ContradictionError, IntegrityError, PreconditionError } from "../errors.ts"
+import { AdaptiveLimit } from "./adaptive-limit.ts"
 import { forEachConcurrent } from "./concurrent.ts"
 import type { TransferContext } from "./context.ts"
 import {
@@ -21,14 +22,23 @@ import { WindowProofs } from "./window-proofs.ts"
 import { segmentsBeginningIn, type Window, Windows } from "./windows.ts"
 import { holds, writePieces } from "./write-pieces.ts"
 
+/** In flight at first, and at most. */
+const WINDOWS_AT_FIRST = 4
+const WINDOWS_AT_MOST = 16
 const MEMORY_BYTES = 100 * 1024 ** 2
 /** What a window in flight takes beside its chunks: what was gathered for a write, and the socket's buffers. */
 const BESIDE_CHUNKS_BYTES = 2 * 1024 ** 2
 
-/** How many windows may be in flight; each holds a chunk that arrives, one that was opened, and one being written. */
-export function windowsAtOnce(layout: Layout, concurrency: number): number {
+/**
+ * How many windows may be in flight; each holds a chunk that arrives, one that was opened, and one being written.
+ *
+ * @param concurrency - how many somebody wants; found out if not given.
+ */
+export function windowsAtOnce(layout: Layout, concurrency: number | undefined): AdaptiveLimit {
   const each = 3 * layout.chunkBytes + BESIDE_CHUNKS_BYTES
-  return Math.max(1, Math.min(concurrency, Math.floor(MEMORY_BYTES / each)))
+  const fitting = Math.max(1, Math.floor(MEMORY_BYTES / each))
+  const most = Math.min(concurrency ?? WINDOWS_AT_MOST, fitting)
+  return new AdaptiveLimit(concurrency ?? WINDOWS_AT_FIRST, most)
 }
 
 export interface WindowsRequest {
@@ -37,7 +47,8 @@ export interface WindowsRequest {
   readonly finish: FinishOptions
   readonly files: TemporaryFiles
   readonly windowBytes: number
-  readonly concurrency: number
+  /** Windows at once; see `windowsAtOnce`. */
+  readonly concurrency: number | undefined
   /** Path of the journal. */
   readonly journal: string
   /** The version the user asked for. */
@@ -80,16 +91,19 @@ export async function downloadWindows(
   const from = { object, opener, windows, proofs }
   const { file, journal, done, doneBytes } = await begin(context, from, request)
   context.onProgress({ type: "started", item, bytes: layout.plaintextBytes, doneBytes, parts: undefined })
+  const limit = windowsAtOnce(layout, request.concurrency)
   const fetchWindow = async (window: Window, signal: AbortSignal): Promise<void> => {
     const proof = proofs.begin(context.random)
     const pieces = passing(opener.open(window, signal), proof)
-    const onWritten = (bytes: number) => context.onProgress({ type: "advanced", item, bytes })
+    const onWritten = (bytes: number) => {
+      limit.progressed(bytes)
+      context.onProgress({ type: "advanced", item, bytes })
+    }
     await writePieces(file, window.plaintextStart, pieces, onWritten, release)
     const salts = saltsIn(window, layout, opener)
     await journal.append({ window: window.windowIndex, proof: proof.finish(), salts })
   }
   try {
-    const limit = windowsAtOnce(layout, request.concurrency)
     const { signal } = context
     await forEachConcurrent(missing(windows, done), limit, fetchWindow, { signal })
     signal.throwIfAborted()

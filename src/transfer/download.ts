@@ -19,7 +19,6 @@ import { writePieces } from "./write-pieces.ts"
 import { writeInOrder } from "./write-stream.ts"
 
 const WINDOW_BYTES = 16 * 1024 ** 2
-const CONCURRENCY = 8
 
 export interface DownloadRequest extends ReadRequest {
   /**
@@ -32,7 +31,7 @@ export interface DownloadRequest extends ReadRequest {
   readonly exact?: boolean | undefined
   /** Its name in progress events; the object's URI if not given. */
   readonly item?: string | undefined
-  /** Requests at once; fewer if large chunks would take too much memory. */
+  /** Requests at once, fewer if large chunks would take too much memory; found out if not given. */
   readonly concurrency?: number | undefined
   /** False: an existing file is left alone. True if not given. */
   readonly overwrite?: boolean | undefined
@@ -121,7 +120,6 @@ export async function downloadTo(
       return resultOf(object, { target, bytes, resumedBytes: 0 })
     }
     const finish = { overwrite, ...restored(request.preserve === false ? null : object.private) }
-    const concurrency = request.concurrency ?? CONCURRENCY
     const atOnce = !begun && object.first.end === object.info.bytes
     const { resumedBytes } = atOnce
       ? await downloadAtOnce(context, object, {
@@ -137,7 +135,7 @@ export async function downloadTo(
           finish,
           files,
           windowBytes,
-          concurrency,
+          concurrency: request.concurrency,
           journal,
           versionId: request.versionId,
           resume: request.resume ?? true,

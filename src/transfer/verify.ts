@@ -11,12 +11,11 @@ import { ObjectOpener } from "./opener.ts"
 import { Windows } from "./windows.ts"
 
 const WINDOW_BYTES = 16 * 1024 ** 2
-const CONCURRENCY = 8
 
 export interface VerifyRequest extends ReadRequest {
   /** Its name in progress events; the object's URI if not given. */
   readonly item?: string | undefined
-  /** Requests at once; fewer if large chunks would take too much memory. */
+  /** Requests at once, fewer if large chunks would take too much memory; found out if not given. */
   readonly concurrency?: number | undefined
   /** Stored bytes to ask for at once. */
   readonly windowBytes?: number | undefined
@@ -68,12 +67,13 @@ export async function verifyObject(context: TransferContext, request: VerifyRequ
     const { chunks, segments, plaintextBytes: bytes } = layout
     context.onProgress({ type: "started", item, bytes, doneBytes: 0, parts: undefined })
     const opener = new ObjectOpener(object)
-    const limit = windowsAtOnce(layout, request.concurrency ?? CONCURRENCY)
+    const limit = windowsAtOnce(layout, request.concurrency)
     await forEachConcurrent(
       new Windows(layout, windowBytes),
       limit,
       async (window, signal) => {
         for await (const chunk of opener.open(window, signal)) {
+          limit.progressed(chunk.length)
           context.onProgress({ type: "advanced", item, bytes: chunk.length })
           release(chunk)
         }

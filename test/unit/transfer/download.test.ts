@@ -558,6 +558,7 @@ test("the key of a version is not needed where only the current one may be read"
 
 test("large chunks lower how many are fetched at once", async () => {
   const layout = (chunkBytes: number) => layoutOfPlaintext(10 ** 9, { ...geometry, chunkBytes })
-  expect(windowsAtOnce(layout(65_536), 8)).toBe(8)
-  expect(windowsAtOnce(layout(16 * 1024 ** 2), 8)).toBe(2)
+  expect(windowsAtOnce(layout(65_536), 8).current).toBe(8)
+  expect(windowsAtOnce(layout(16 * 1024 ** 2), 8).current).toBe(2)
+  expect(windowsAtOnce(layout(16 * 1024 ** 2), undefined).current).toBe(2)
 })

@@ -1,0 +1,75 @@
+import type { Limit } from "./concurrent.ts"
+
+/** How long a number is tried, and how long after a change nothing is counted: new connections gather speed first. */
+const TRIAL_MS = 750
+const SETTLING_MS = 250
+/** Half as many again are worth it if that brings a tenth more. */
+const STEP = 1.5
+const WORTH = 1.1
+
+/**
+ * How many requests to have in flight: more and more as long as that brings more bytes in the same time, and then as
+ * many as the last that did. Where both ends share a machine few are enough, and each of the others costs; over a long
+ * line each brings what one connection can.
+ *
+ * @see "Automatic request parallelization", AWS Common Runtime libraries: the same idea
+ */
+export class AdaptiveLimit implements Limit {
+  readonly #most: number
+  readonly #now: () => number
+  #current: number
+  #raised: (() => void) | undefined
+  #trying = true
+  /** When bytes count from; not before the first ones came. */
+  #countsFrom: number | undefined
+  #bytes = 0
+  /** What was tried before: how many, and the bytes each millisecond brought. */
+  #before: { readonly limit: number; readonly rate: number } | undefined
+
+  /**
+   * @param start - how many at first, if not more than `most`.
+   * @param now - milliseconds since whenever.
+   */
+  constructor(start: number, most: number, now: () => number = () => performance.now()) {
+    this.#current = Math.min(start, most)
+    this.#most = most
+    this.#now = now
+  }
+
+  get current(): number {
+    return this.#current
+  }
+
+  onRaised(raised: () => void): void {
+    this.#raised = raised
+  }
+
+  /** Bytes that came, of any request. */
+  progressed(bytes: number): void {
+    if (!this.#trying) return
+    const now = this.#now()
+    this.#countsFrom ??= now
+    const elapsedMs = now - this.#countsFrom
+    if (elapsedMs <= 0) return
+    this.#bytes += bytes
+    if (elapsedMs >= TRIAL_MS) this.#judge(this.#bytes / elapsedMs, now)
+  }
+
+  #judge(rate: number, now: number): void {
+    const before = this.#before
+    if (before && rate < before.rate * WORTH) {
+      this.#trying = false
+      this.#current = before.limit
+      return
+    }
+    if (this.#current === this.#most) {
+      this.#trying = false
+      return
+    }
+    this.#before = { limit: this.#current, rate }
+    this.#current = Math.min(this.#most, Math.ceil(this.#current * STEP))
+    this.#bytes = 0
+    this.#countsFrom = now + SETTLING_MS
+    this.#raised?.()
+  }
+}
