@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process"
 import { randomBytes } from "node:crypto"
-import { mkdir, mkdtemp, open, statfs, writeFile } from "node:fs/promises"
+import { mkdir, mkdtemp, open, rm, statfs, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { promisify } from "node:util"
@@ -40,6 +40,22 @@ export async function writeSparse(path: string, bytes: number): Promise<void> {
   const file = await open(path, "w")
   await file.truncate(bytes)
   await file.close()
+}
+
+const PIECE_BYTES = 8 * 1024 ** 2
+
+/**
+ * Take memory from the system and give it back, so that it is at hand for whoever comes next. A virtual machine lends its
+ * free memory to its host, and a page that has to come back from there can take as long as twenty others: whoever
+ * came first after a pause would pay for it.
+ */
+export async function useMemory(directory: string, bytes: number): Promise<void> {
+  const path = join(directory, "memory")
+  const file = await open(path, "w")
+  const piece = new Uint8Array(PIECE_BYTES)
+  for (let written = 0; written < bytes; written += PIECE_BYTES) await file.write(piece)
+  await file.close()
+  await rm(path)
 }
 
 /** @throws {Error} if two files or trees differ. */
