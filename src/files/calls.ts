@@ -2,6 +2,8 @@ import { lstatSync, renameSync, type Stats, statSync } from "node:fs"
 import { lstat, rename, stat } from "node:fs/promises"
 import { errnoOf } from "./local-error.ts"
 
+/** What is copied from and to the page cache in less time than handing it over takes. */
+export const SMALL_BYTES = 65_536
 /** From which mean on calls wait for something, instead of looking into memory. */
 const WAITING_MS = 0.25
 /** What a call counts for at most: one that took long says little of the next ones. */
@@ -24,13 +26,18 @@ export class Calls {
     this.#now = now
   }
 
+  /** Whether calls are made where we are. */
+  get areQuick(): boolean {
+    return this.#meanMs <= WAITING_MS
+  }
+
   /**
    * Make a call, here or in the pool.
    *
    * @throws what the call does, or the promise is rejected with it.
    */
   make<T>(here: () => T, inPool: () => Promise<T>): T | Promise<T> {
-    if (this.#meanMs > WAITING_MS && ++this.#handedOver % CALLS > 0) return inPool()
+    if (!this.areQuick && ++this.#handedOver % CALLS > 0) return inPool()
     const begun = this.#now()
     try {
       return here()

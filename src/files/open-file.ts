@@ -1,9 +1,6 @@
 import * as fs from "node:fs"
 import { promisify } from "node:util"
-import { calls } from "./calls.ts"
-
-/** What is copied from and to the page cache in less time than handing it over takes. */
-const SMALL_BYTES = 65_536
+import { calls, SMALL_BYTES } from "./calls.ts"
 
 const inPool = {
   open: promisify(fs.open),

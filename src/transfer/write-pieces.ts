@@ -1,10 +1,12 @@
 import type { GmacCheck } from "../crypto/gmac.ts"
+import { calls, SMALL_BYTES } from "../files/calls.ts"
 import type { ReplacementFile } from "./replace.ts"
 
 const GATHERED_BYTES = 1_048_576
 
 /**
- * Write pieces in a row as they come, several with each call.
+ * Write pieces in a row as they come: at once, while the processor has them at hand still; or several with each call,
+ * where calls are handed over.
  *
  * @param start - where the first one belongs in the file.
  * @param onWritten - called with the bytes written since the last call.
@@ -32,7 +34,8 @@ export async function writePieces<Piece extends Uint8Array>(
   for await (const piece of pieces) {
     gathered.push(piece)
     gatheredBytes += piece.length
-    if (gatheredBytes >= GATHERED_BYTES) await flush()
+    const enough = calls.areQuick ? SMALL_BYTES : GATHERED_BYTES
+    if (gatheredBytes >= enough) await flush()
   }
   if (gatheredBytes > 0) await flush()
   return { bytes: position - start }

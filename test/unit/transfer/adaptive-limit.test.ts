@@ -22,7 +22,10 @@ test("where more requests bring no more bytes, it stays with what it began with"
 })
 
 test("it stops where the line is full", () => {
-  expect(run(4, 64, 20, (inFlight) => Math.min(inFlight, 10) * MIB)).toEqual({ tried: [4, 6, 9, 14, 21], kept: 14 })
+  expect(run(4, 64, 20, (inFlight) => Math.min(inFlight, 10) * MIB)).toEqual({
+    tried: [4, 6, 9, 14, 21],
+    kept: 14,
+  })
   expect(run(4, 64, 20, (inFlight) => Math.min(inFlight, 9) * MIB)).toEqual({ tried: [4, 6, 9, 14], kept: 9 })
 })
 
