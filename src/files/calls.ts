@@ -8,8 +8,12 @@ export const SMALL_BYTES = 65_536
 const WAITING_MS = 0.25
 /** What a call counts for at most: one that took long says little of the next ones. */
 const LONGEST_MS = 2
-/** Calls that the mean is of, about; and of those that are handed over, one in so many is not, to see how it fares. */
+/** Calls that the mean is of, about. */
 const CALLS = 32
+/** Of those that are handed over one in so many is not, to see how it fares. */
+const PROBED = 32
+/** A sync that waits for a disk takes longer than most. */
+const SYNCS_PROBED = 256
 
 /**
  * Decides where system calls are made that as a rule only touch memory. Handing one to the thread pool costs ten times
@@ -18,12 +22,17 @@ const CALLS = 32
  */
 export class Calls {
   readonly #now: () => number
+  readonly #probed: number
   #meanMs = 0
   #handedOver = 0
 
-  /** @param now - milliseconds since whenever. */
-  constructor(now: () => number = () => performance.now()) {
+  /**
+   * @param now - milliseconds since whenever.
+   * @param probed - how many are handed over for each that is not.
+   */
+  constructor(now: () => number = () => performance.now(), probed = PROBED) {
     this.#now = now
+    this.#probed = probed
   }
 
   /** Whether calls are made where we are. */
@@ -37,7 +46,7 @@ export class Calls {
    * @throws what the call does, or the promise is rejected with it.
    */
   make<T>(here: () => T, inPool: () => Promise<T>): T | Promise<T> {
-    if (!this.areQuick && ++this.#handedOver % CALLS > 0) return inPool()
+    if (!this.areQuick && ++this.#handedOver % this.#probed > 0) return inPool()
     const begun = this.#now()
     try {
       return here()
@@ -49,6 +58,8 @@ export class Calls {
 
 /** Of the whole process: what one file system does to a run, another one has to bear with. */
 export const calls = new Calls()
+/** Those that bring a file to the disk: in memory, and on some disks, there is nothing to wait for. */
+export const syncs = new Calls(() => performance.now(), SYNCS_PROBED)
 
 /** What has a name, symbolic links not followed; null if nothing has. @throws the system call's failure. */
 export async function lstatIfAny(path: string): Promise<Stats | null> {

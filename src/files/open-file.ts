@@ -1,6 +1,6 @@
 import * as fs from "node:fs"
 import { promisify } from "node:util"
-import { calls, SMALL_BYTES } from "./calls.ts"
+import { type Calls, calls, SMALL_BYTES, syncs } from "./calls.ts"
 
 const inPool = {
   open: promisify(fs.open),
@@ -21,6 +21,8 @@ const inPool = {
 export class OpenFile implements AsyncDisposable {
   /** Negative once it was closed. */
   #fd: number
+  /** Written since the last sync. */
+  #unsyncedBytes = 0
   readonly #underWay = new Set<Promise<unknown>>()
 
   private constructor(fd: number) {
@@ -55,6 +57,7 @@ export class OpenFile implements AsyncDisposable {
     const write = async (fd: number) => (await inPool.writev(fd, pieces, position)).bytesWritten
     let bytes = 0
     for (const piece of pieces) bytes += piece.length
+    this.#unsyncedBytes += bytes
     if (bytes > SMALL_BYTES) return this.#handedOver(write)
     return this.#quick((fd) => fs.writevSync(fd, pieces, position), write)
   }
@@ -83,7 +86,10 @@ export class OpenFile implements AsyncDisposable {
 
   /** What was written is on the disk when this returns. */
   async sync(): Promise<void> {
-    return this.#handedOver(inPool.fsync)
+    const bytes = this.#unsyncedBytes
+    this.#unsyncedBytes = 0
+    if (bytes > SMALL_BYTES) return this.#handedOver(inPool.fsync)
+    return this.#quick((fd) => fs.fsyncSync(fd), inPool.fsync, syncs)
   }
 
   /** Once the calls that are under way have ended. A second time is of no consequence. */
@@ -103,8 +109,12 @@ export class OpenFile implements AsyncDisposable {
     return this.close()
   }
 
-  #quick<T>(here: (fd: number) => T, elsewhere: (fd: number) => Promise<T>): T | Promise<T> {
-    return calls.make(
+  #quick<T>(
+    here: (fd: number) => T,
+    elsewhere: (fd: number) => Promise<T>,
+    kind: Calls = calls,
+  ): T | Promise<T> {
+    return kind.make(
       () => here(this.#usable()),
       () => this.#handedOver(elsewhere),
     )

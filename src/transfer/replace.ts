@@ -235,12 +235,21 @@ function sameIdentity(a: FileIdentity, b: FileIdentity): boolean {
 
 /** A new name beside the target, which nobody guesses and no other process comes upon. */
 export function temporaryPath(target: string, random: RandomSource): string {
-  const suffix = `.s3ep-${hex(random(6))}.part`
+  const suffix = temporaryName(random)
   const full = `.${basename(target)}${suffix}`
   return join(dirname(target), Buffer.byteLength(full) <= MAX_NAME_BYTES ? full : suffix)
 }
 
-/** Whether `temporaryPath` makes such names. */
+/** Such a name for any file of a directory. */
+export function temporaryPathIn(directory: string, random: RandomSource): string {
+  return join(directory, temporaryName(random))
+}
+
+function temporaryName(random: RandomSource): string {
+  return `.s3ep-${hex(random(6))}.part`
+}
+
+/** Whether `temporaryPath` and `temporaryPathIn` make such names. */
 export function isTemporaryPath(path: string): boolean {
   return /^\.(?:.*\.)?s3ep-[0-9a-f]{12}\.part$/s.test(basename(path))
 }

@@ -1,19 +1,20 @@
 import { readdir, readFile, unlink } from "node:fs/promises"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { utf8 } from "../bytes.ts"
+import { LocalIoError } from "../errors.ts"
 import { lstatIfAny } from "../files/calls.ts"
 import { errnoOf, localError } from "../files/local-error.ts"
 import { makeDirectories } from "../files/make-directories.ts"
 import { OpenFile } from "../files/open-file.ts"
 import type { TransferContext } from "./context.ts"
 import { isAlive, isOfDead, ownerHere, ownersPath, type ProcessTable, parseOwner } from "./lock.ts"
-import { isTemporaryPath, ReplacementFile, temporaryPath } from "./replace.ts"
+import { isTemporaryPath, ReplacementFile, temporaryPath, temporaryPathIn } from "./replace.ts"
 
 type Context = Pick<TransferContext, "stateDirectory" | "random">
 
 /**
  * Makes temporary files, each on record before it is made, so that the run after a SIGKILL can remove it. A record
- * whose file is gone is written over for the next one: a tree has as many of them as files in the making.
+ * whose file is gone is used for the next one: a tree has as many of them as files in the making.
  */
 export class TemporaryFiles implements AsyncDisposable {
   readonly #context: Context
@@ -30,12 +31,22 @@ export class TemporaryFiles implements AsyncDisposable {
    * @throws {LocalIoError} if the file or its record cannot be written; whatever `work` throws.
    */
   replace<T>(target: string, work: (file: ReplacementFile) => Promise<T>): Promise<T> {
-    return this.#make(target, work, async (record) => void this.#free.push(record))
+    return this.#record(async (record) => {
+      const result = await this.#work(record, await this.#beside(record, target), work)
+      this.#free.push(record)
+      return result
+    })
   }
 
   /** As `replace`, for a file that something else knows of once the work is done. */
   handOver<T>(target: string, work: (file: ReplacementFile) => Promise<T>): Promise<T> {
-    return this.#make(target, work, (record) => record.remove())
+    return this.#record(async (record) => {
+      const path = temporaryPath(target, this.#context.random)
+      await record.write(path)
+      const result = await this.#work(record, await ReplacementFile.create(target, path), work)
+      await record.remove()
+      return result
+    })
   }
 
   /** Removes the records; one that cannot be is left to a later run. */
@@ -43,49 +54,61 @@ export class TemporaryFiles implements AsyncDisposable {
     for (const record of this.#free.splice(0)) await record.remove()
   }
 
-  async #make<T>(
-    target: string,
-    work: (file: ReplacementFile) => Promise<T>,
-    done: (record: RecordFile) => Promise<void>,
-  ): Promise<T> {
-    const path = temporaryPath(target, this.#context.random)
-    const record = await this.#record(path)
-    let file: ReplacementFile | undefined
+  async #record<T>(use: (record: RecordFile) => Promise<T>): Promise<T> {
+    const record = this.#free.pop() ?? (await RecordFile.create(this.#context))
     try {
-      file = await ReplacementFile.create(target, path)
-      const result = await work(file)
-      await done(record)
-      return result
+      return await use(record)
     } catch (error) {
-      // What could not be removed stays on record for a later run.
-      if (!file || (await file.discard())) this.#free.push(record)
-      else await record.close()
+      // Of what could not be removed a later run has to know.
+      if (!record.isClosed) this.#free.push(record)
       throw error
     }
   }
 
-  async #record(path: string): Promise<RecordFile> {
-    const record = this.#free.pop() ?? (await RecordFile.create(this.#context))
+  async #work<T>(
+    record: RecordFile,
+    file: ReplacementFile,
+    work: (file: ReplacementFile) => Promise<T>,
+  ): Promise<T> {
     try {
-      await record.write(path)
-      return record
+      return await work(file)
     } catch (error) {
-      this.#free.push(record)
-      throw localError("write", record.path, error)
+      if (!(await file.discard())) await record.close()
+      throw error
     }
+  }
+
+  /** Files of one directory get the same temporary name, one after the other: then there is nothing to be recorded. */
+  async #beside(record: RecordFile, target: string): Promise<ReplacementFile> {
+    const { random } = this.#context
+    const directory = dirname(target)
+    const known = record.path !== null && dirname(record.path) === directory ? record.path : null
+    if (known !== null) {
+      try {
+        return await ReplacementFile.create(target, known)
+      } catch (error) {
+        const taken = error instanceof LocalIoError && errnoOf(error.cause) === "EEXIST"
+        if (!taken) throw error
+      }
+    }
+    const path = temporaryPathIn(directory, random)
+    await record.write(path)
+    return await ReplacementFile.create(target, path)
   }
 }
 
 /** Two lines: whose it is, which stays as it is for others to read at any time, and the path of one temporary file. */
 class RecordFile {
-  readonly path: string
+  /** What is on record; null if nothing is yet. */
+  path: string | null = null
+  isClosed = false
+  readonly #ownPath: string
   readonly #file: OpenFile
   readonly #owner: Uint8Array
-  #begun = false
   #pathBytes = 0
 
-  private constructor(path: string, file: OpenFile, owner: Uint8Array) {
-    this.path = path
+  private constructor(ownPath: string, file: OpenFile, owner: Uint8Array) {
+    this.#ownPath = ownPath
     this.#file = file
     this.#owner = owner
   }
@@ -102,25 +125,36 @@ class RecordFile {
     }
   }
 
-  /** Put a path in place of the one before, which was longer perhaps: spaces cover the rest of it. */
+  /**
+   * Put a path in place of the one before, which was longer perhaps: spaces cover the rest of it.
+   *
+   * @throws {LocalIoError} if it cannot be written.
+   */
   async write(path: string): Promise<void> {
     const line = utf8(JSON.stringify({ path }))
     this.#pathBytes = Math.max(this.#pathBytes, line.length)
     const padded = new Uint8Array(this.#pathBytes).fill(0x20)
     padded.set(line)
-    if (!this.#begun) await this.#writeAt(0, this.#owner)
-    this.#begun = true
-    await this.#writeAt(this.#owner.length, padded)
+    const begun = this.path !== null
+    this.path = null // what is half written is nothing to rely on
+    try {
+      if (!begun) await this.#writeAt(0, this.#owner)
+      await this.#writeAt(this.#owner.length, padded)
+    } catch (error) {
+      throw localError("write", this.#ownPath, error)
+    }
+    this.path = path
   }
 
   /** Leave it as it is. */
   async close(): Promise<void> {
+    this.isClosed = true
     await this.#file.close()
   }
 
   async remove(): Promise<void> {
-    await this.#file.close().catch(() => undefined)
-    await unlink(this.path).catch(() => undefined)
+    await this.close().catch(() => undefined)
+    await unlink(this.#ownPath).catch(() => undefined)
   }
 
   async #writeAt(position: number, bytes: Uint8Array): Promise<void> {

@@ -5,9 +5,9 @@ import { expect, test } from "vitest"
 import { Calls, lstatIfAny, renameFile } from "../../../src/files/calls.ts"
 
 /** Calls that take as long as is said, and where they were made. */
-function timed() {
+function timed(probed?: number) {
   let clock = 0
-  const calls = new Calls(() => clock)
+  const calls = new Calls(() => clock, probed)
   const make = (milliseconds: number): "here" | "pool" => {
     let where: "here" | "pool" = "here"
     void calls.make(
@@ -36,6 +36,14 @@ test("once calls wait they are handed over, but for one in many", () => {
   const [early, late] = [many(100, 1), many(320, 1)]
   expect(early.slice(0, 8)).not.toContain("pool")
   expect(late.filter((where) => where === "here")).toHaveLength(10)
+})
+
+test("how many are handed over for each that is not can be chosen", () => {
+  const { calls, many } = timed(100)
+  expect(calls.areQuick).toBe(true)
+  many(100, 1)
+  expect(calls.areQuick).toBe(false)
+  expect(many(1000, 1).filter((where) => where === "here")).toHaveLength(10)
 })
 
 test("when they no longer wait they are made here again", () => {

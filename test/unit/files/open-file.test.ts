@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, stat } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest"
-import { calls } from "../../../src/files/calls.ts"
+import { calls, syncs } from "../../../src/files/calls.ts"
 import { OpenFile } from "../../../src/files/open-file.ts"
 
 let root: string
@@ -20,7 +20,9 @@ afterEach(async () => {
 
 describe.each(["here", "in the pool"])("calls made %s", (where) => {
   beforeEach(() => {
-    vi.spyOn(calls, "make").mockImplementation((here, inPool) => (where === "here" ? here() : inPool()))
+    for (const kind of [calls, syncs]) {
+      vi.spyOn(kind, "make").mockImplementation((here, inPool) => (where === "here" ? here() : inPool()))
+    }
   })
 
   test("do what they say", async () => {
@@ -55,6 +57,20 @@ describe.each(["here", "in the pool"])("calls made %s", (where) => {
     await expect(file.write(0, [new Uint8Array(1)])).rejects.toThrow(TypeError)
     await expect(file.sync()).rejects.toThrow(TypeError)
   })
+})
+
+test("a sync is handed over if there is much to wait for", async () => {
+  const here = vi.spyOn(syncs, "make")
+  await using file = await OpenFile.open(path, "w")
+  await file.write(0, [new Uint8Array(1000)])
+  await file.sync()
+  expect(here).toHaveBeenCalledTimes(1)
+  await file.write(0, [new Uint8Array(60_000)])
+  await file.write(60_000, [new Uint8Array(60_000)])
+  await file.sync()
+  expect(here).toHaveBeenCalledTimes(1)
+  await file.sync()
+  expect(here).toHaveBeenCalledTimes(2)
 })
 
 test("what is under way when the file is closed still goes where it belongs", async () => {

@@ -5,7 +5,12 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest"
 import { LocalIoError } from "../../../src/errors.ts"
 import { systemRandom } from "../../../src/keys/random.ts"
 import { ownersPath } from "../../../src/transfer/lock.ts"
-import { isTemporaryPath, type ReplacementFile, temporaryPath } from "../../../src/transfer/replace.ts"
+import {
+  isTemporaryPath,
+  type ReplacementFile,
+  temporaryPath,
+  temporaryPathIn,
+} from "../../../src/transfer/replace.ts"
 import { sweepTemporaries, TemporaryFiles } from "../../../src/transfer/temporaries.ts"
 
 let root: string
@@ -115,6 +120,41 @@ describe("a record", () => {
     expect(await readdir(records)).toEqual([])
   })
 
+  test("stays as it is for files of one directory, which have its name one after the other", async () => {
+    await using files = temporaryFiles()
+    await mkdir(join(root, "other"))
+    const paths: string[] = []
+    const texts: string[] = []
+    for (const name of ["a", "b", "other/c", "d"]) {
+      await files.replace(join(root, name), async (file) => {
+        paths.push(file.path)
+        texts.push(await readFile(await theRecord(), "utf8"))
+        await expectSweptAfterKill(file)
+        await finished(file)
+      })
+    }
+    expect([paths[0], texts[0]]).toEqual([paths[1], texts[1]])
+    expect(new Set(paths).size).toBe(3)
+    expect(paths.map(dirname)).toEqual([root, root, join(root, "other"), root])
+    for (const [at, text] of texts.entries()) expect(text).toContain(JSON.stringify(paths[at]))
+  })
+
+  test("is written anew where somebody has taken the name", async () => {
+    await using files = temporaryFiles()
+    let taken = ""
+    await files.replace(join(root, "a"), async (file) => {
+      taken = file.path
+      await finished(file)
+    })
+    await writeFile(taken, "somebody else's")
+    await files.replace(join(root, "b"), async (file) => {
+      expect(file.path).not.toBe(taken)
+      await expectSweptAfterKill(file)
+      await finished(file)
+    })
+    expect(await readFile(taken, "utf8")).toBe("somebody else's")
+  })
+
   test("is of one file, of several at once", async () => {
     await using files = temporaryFiles()
     await files.replace(join(root, "a"), async (a) => {
@@ -199,5 +239,6 @@ test.each(["file", "a.part", "ü".repeat(127), "x".repeat(255)])(
     expect(isTemporaryPath(path)).toBe(true)
     expect(isTemporaryPath(join(root, name))).toBe(false)
     expect(isTemporaryPath(`${path}.txt`)).toBe(false)
+    expect(isTemporaryPath(temporaryPathIn(root, systemRandom))).toBe(true)
   },
 )
