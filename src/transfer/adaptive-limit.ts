@@ -3,9 +3,9 @@ import type { Limit } from "./concurrent.ts"
 /** How long a number is tried, and how long after a change nothing is counted: new connections gather speed first. */
 const TRIAL_MS = 750
 const SETTLING_MS = 250
-/** Half as many again are worth it if that brings a tenth more. */
-const STEP = 1.5
-const WORTH = 1.1
+/** Twice as many are worth it if that brings a seventh more. */
+const STEP = 2
+const WORTH = 1.15
 
 /**
  * How many requests to have in flight: more and more as long as that brings more bytes in the same time, and then as
@@ -67,7 +67,7 @@ export class AdaptiveLimit implements Limit {
       return
     }
     this.#before = { limit: this.#current, rate }
-    this.#current = Math.min(this.#most, Math.ceil(this.#current * STEP))
+    this.#current = Math.min(this.#most, this.#current * STEP)
     this.#bytes = 0
     this.#countsFrom = now + SETTLING_MS
     this.#raised?.()
