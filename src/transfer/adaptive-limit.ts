@@ -6,9 +6,11 @@ const SETTLING_MS = 250
 /** Twice as many are worth it if that brings a seventh more. */
 const STEP = 2
 const WORTH = 1.15
+/** What a request counts for beside its bytes. */
+const REQUEST_BYTES = 65_536
 
 /**
- * How many requests to have in flight: more and more as long as that brings more bytes in the same time, and then as
+ * How many requests, or objects, to have in flight: more and more as long as that brings more bytes in the same time, and then as
  * many as the last that did. Where both ends share a machine few are enough, and each of the others costs; over a long
  * line each brings what one connection can.
  *
@@ -53,6 +55,11 @@ export class AdaptiveLimit implements Limit {
     if (elapsedMs <= 0) return
     this.#bytes += bytes
     if (elapsedMs >= TRIAL_MS) this.#judge(this.#bytes / elapsedMs, now)
+  }
+
+  /** A whole object that came or went; small ones cost little more than their request. */
+  finished(bytes: number): void {
+    this.progressed(bytes + REQUEST_BYTES)
   }
 
   #judge(rate: number, now: number): void {

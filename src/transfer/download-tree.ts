@@ -1,6 +1,7 @@
 import { join } from "node:path"
 import { InterruptedError, S3epError } from "../errors.ts"
 import type { CustomerKey, ListedObject, ObjectAddress } from "../store/store.ts"
+import { AdaptiveLimit } from "./adaptive-limit.ts"
 import { forEachConcurrent } from "./concurrent.ts"
 import type { TransferContext } from "./context.ts"
 import { DirectorySyncs } from "./directory-syncs.ts"
@@ -14,8 +15,10 @@ import { kindOf, safeTarget } from "./target.ts"
 import { TemporaryFiles } from "./temporaries.ts"
 import { TreeDirectories } from "./tree-directories.ts"
 
-const OBJECTS_AT_ONCE = 16
-/** Of one object: most are small, and the large ones share the line with fifteen others. */
+/** At once at first, and at most. */
+const OBJECTS_AT_FIRST = 16
+const OBJECTS_AT_MOST = 32
+/** Of one object: most are small, and the large ones share the line with the others. */
 const WINDOWS_AT_ONCE = 2
 
 export interface DownloadTreeRequest {
@@ -30,7 +33,7 @@ export interface DownloadTreeRequest {
   readonly existing?: "replace" | "skip" | "fail" | undefined
   /** Says what would be done, by the listing alone. */
   readonly dryRun?: boolean | undefined
-  /** Objects at once. */
+  /** Objects at once; found out if not given. */
   readonly concurrency?: number | undefined
   readonly preserve?: boolean | undefined
   readonly resume?: boolean | undefined
@@ -86,19 +89,21 @@ export async function downloadTree(
     bytes += result.bytes
     request.onItem?.(result)
   }
-  const { requesterPays, concurrency = OBJECTS_AT_ONCE } = request
+  const { requesterPays, concurrency } = request
   const { store, signal } = context
   const left = await LeftBehind.ofDownloads(context)
   await using files = new TemporaryFiles(context)
   const syncs = new DirectorySyncs()
   const named = (directory: string) => syncs.add(directory)
-  const run: TreeRun = { left, files, named, directories: new TreeDirectories(request.target, named) }
+  const limit = new AdaptiveLimit(concurrency ?? OBJECTS_AT_FIRST, concurrency ?? OBJECTS_AT_MOST)
+  const run: TreeRun = { left, files, named, limit, directories: new TreeDirectories(request.target, named) }
   try {
     await forEachConcurrent(
       wanted(withoutReserved(store.list(bucket, { prefix, requesterPays, signal })), prefix, request),
-      concurrency,
+      limit,
       async (found, signal) => {
         const result = await getOne({ ...context, signal }, found, request, run)
+        limit.finished(result?.bytes ?? 0)
         if (result?.outcome === "skipped" && result.target !== null && !request.dryRun)
           await left.forgetDownload(result.address, undefined, result.target)
         if (result) settle(result)
@@ -114,6 +119,7 @@ export async function downloadTree(
 }
 
 interface TreeRun extends DownloadRun {
+  readonly limit: AdaptiveLimit
   readonly directories: TreeDirectories
 }
 
@@ -163,9 +169,10 @@ async function getOne(
     if (kind === "other") throw existsAlready(path)
     const wishes = { overwrite: existing === "replace", preserve, resume, customerKey, requesterPays }
     const item = objectUri(address)
+    const windows = run.limit.current > OBJECTS_AT_FIRST ? 1 : WINDOWS_AT_ONCE
     const { bytes, format } = await downloadTo(
       context,
-      { address, target, item, concurrency: WINDOWS_AT_ONCE, ...wishes },
+      { address, target, item, concurrency: windows, ...wishes },
       { path, exists: kind === "file" },
       run,
     )

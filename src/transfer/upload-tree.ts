@@ -1,5 +1,6 @@
 import { NotFoundError, S3epError, UsageError } from "../errors.ts"
 import type { ObjectAddress } from "../store/store.ts"
+import { AdaptiveLimit } from "./adaptive-limit.ts"
 import { forEachConcurrent } from "./concurrent.ts"
 import type { TransferContext } from "./context.ts"
 import { isForWantOfWriters } from "./keks.ts"
@@ -12,7 +13,9 @@ import { type ScanEntry, type ScanOptions, scanTree } from "./scan.ts"
 import { uploadFile } from "./upload.ts"
 import type { UploadOptions, UploadResult } from "./upload-request.ts"
 
-const FILES_AT_ONCE = 16
+/** At once at first, and at most: what they hold of the files is within one budget however many they are. */
+const FILES_AT_FIRST = 16
+const FILES_AT_MOST = 64
 const MAX_KEY_BYTES = 1024
 
 /** Why a file is skipped that needs no notice. */
@@ -29,7 +32,7 @@ export interface UploadTreeRequest
   readonly skipExisting?: boolean | undefined
   /** Says what would be done. */
   readonly dryRun?: boolean | undefined
-  /** Files at once. */
+  /** Files at once; found out if not given. */
   readonly concurrency?: number | undefined
   /** Parts at once of each file. */
   readonly partConcurrency?: number | undefined
@@ -90,13 +93,15 @@ export async function uploadTree(
     bytes += item.bytes
     request.onItem?.(item)
   }
+  const { concurrency } = request
+  const limit = new AdaptiveLimit(concurrency ?? FILES_AT_FIRST, concurrency ?? FILES_AT_MOST)
   const work = async (candidate: Candidate, workSignal: AbortSignal): Promise<void> => {
     if (candidate.exists) await left?.forgetUpload({ ...request, address: candidate.address })
-    settle(await settleOne({ ...context, signal: workSignal }, request, candidate, memory))
+    const item = await settleOne({ ...context, signal: workSignal }, request, candidate, memory)
+    limit.finished(item.bytes)
+    settle(item)
   }
-  await forEachConcurrent(candidates(context, request), request.concurrency ?? FILES_AT_ONCE, work, {
-    signal,
-  })
+  await forEachConcurrent(candidates(context, request), limit, work, { signal })
   return { done, skipped, failed, bytes }
 }
 

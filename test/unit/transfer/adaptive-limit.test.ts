@@ -45,3 +45,13 @@ test("nothing is counted before the first bytes: a service may think first", () 
   limit.progressed(MIB)
   expect(limit.current).toBe(8)
 })
+
+test("objects without bytes count too", () => {
+  let now = 0
+  const limit = new AdaptiveLimit(16, 64, () => now)
+  for (let done = 0; done < 10_000; done++) {
+    now += 100 / limit.current // a line with a delay: each takes as long as the others
+    limit.finished(0)
+  }
+  expect(limit.current).toBe(64)
+})
