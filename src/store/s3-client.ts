@@ -2,6 +2,7 @@ import {
   GetObjectCommand,
   HeadBucketCommand,
   HeadObjectCommand,
+  ListObjectsV2Command,
   PutObjectCommand,
   S3Client,
   type S3ClientConfig,
@@ -10,10 +11,11 @@ import {
 import { NodeHttpHandler } from "@smithy/node-http-handler"
 import type { Route } from "./s3-direct.ts"
 import type { DirectOutput } from "./s3-direct-answer.ts"
-import type { DirectInput, DirectOperation } from "./s3-direct-request.ts"
+import type { DirectInput, DirectOperation, ListingInput } from "./s3-direct-request.ts"
 import { connectionAgents, type HttpOptions, isAnswer } from "./s3-http.ts"
 import { learnRoutes } from "./s3-learn-route.ts"
 import { limitDocument } from "./s3-limit.ts"
+import type { ListingOutput } from "./s3-listing-document.ts"
 import { addPayloadHeaders, bodyInput, type Payload } from "./s3-payload.ts"
 import type { S3StoreOptions } from "./s3-session.ts"
 import { S3Sha256 } from "./s3-sha256.ts"
@@ -119,6 +121,15 @@ export async function askSdk(
         http,
       )
   }
+}
+
+/** A page that `Direct` leaves to the SDK, or does not understand. */
+export async function listWithSdk(
+  client: S3Client,
+  input: ListingInput,
+  http: HttpOptions,
+): Promise<ListingOutput> {
+  return client.send(new ListObjectsV2Command(input), http)
 }
 
 export async function headBucket(client: S3Client, bucket: string, http: HttpOptions): Promise<void> {

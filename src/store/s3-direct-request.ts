@@ -1,28 +1,38 @@
 import { isSendable } from "./http/head.ts"
 
-/** The operations that are asked for by the thousand, and answered with headers or the bytes of an object. */
+/**
+ * The operations that are asked for by the thousand, and answered with headers or the bytes of an object. ListObjectsV2,
+ * which is direct too, is about a bucket and answered with a document.
+ */
 export type DirectOperation = "GetObject" | "HeadObject" | "PutObject" | "UploadPart"
 
 /** An input in the SDK's words; undefined members are as if they were not there. */
-export type DirectInput = Readonly<Record<string, unknown>> & {
-  readonly Bucket: string
-  readonly Key: string
-}
+export type DirectInput = ListingInput & { readonly Key: string }
+
+/** An input of ListObjectsV2. */
+export type ListingInput = Readonly<Record<string, unknown>> & { readonly Bucket: string }
 
 /** What an input becomes. */
 export interface DirectRequest {
   readonly method: string
-  /** Percent-encoded, without a slash in front. */
+  /** Percent-encoded, without a slash in front; "" if it is about the bucket. */
   readonly key: string
   /** Encoded and sorted by name, as it is signed. */
   readonly query: string
   readonly headers: Record<string, string>
 }
 
-const METHODS = { GetObject: "GET", HeadObject: "HEAD", PutObject: "PUT", UploadPart: "PUT" } as const
+/** The method, and what of the query says which operation it is. */
+const OPERATIONS = {
+  GetObject: ["GET", "x-id=GetObject"],
+  HeadObject: ["HEAD"],
+  ListObjectsV2: ["GET", "list-type=2"],
+  PutObject: ["PUT", "x-id=PutObject"],
+  UploadPart: ["PUT", "x-id=UploadPart"],
+} as const
 
-// S3 API Reference: GetObject, HeadObject, PutObject, UploadPart. A customer's key is not here: what is done with it is
-// the SDK's.
+// S3 API Reference: GetObject, HeadObject, ListObjectsV2, PutObject, UploadPart. A customer's key is not here: what is
+// done with it is the SDK's.
 const HEADERS: Readonly<Record<string, string>> = {
   ACL: "x-amz-acl",
   BucketKeyEnabled: "x-amz-server-side-encryption-bucket-key-enabled",
@@ -50,16 +60,26 @@ const HEADERS: Readonly<Record<string, string>> = {
   WebsiteRedirectLocation: "x-amz-website-redirect-location",
 }
 const QUERY: Readonly<Record<string, string>> = {
+  ContinuationToken: "continuation-token",
+  Delimiter: "delimiter",
+  EncodingType: "encoding-type",
   PartNumber: "partNumber",
+  Prefix: "prefix",
+  StartAfter: "start-after",
   UploadId: "uploadId",
   VersionId: "versionId",
 }
 const META = "x-amz-meta-"
 
 /** @returns null if there is something in it that has no place here: the SDK knows one, or what is wrong with it. */
-export function directRequest(operation: DirectOperation, input: DirectInput): DirectRequest | null {
+export function directRequest(operation: DirectOperation, input: DirectInput): DirectRequest | null
+export function directRequest(operation: "ListObjectsV2", input: ListingInput): DirectRequest | null
+export function directRequest(
+  operation: keyof typeof OPERATIONS,
+  input: ListingInput & { readonly Key?: string },
+): DirectRequest | null {
+  const [method, ...query]: readonly [string, ...string[]] = OPERATIONS[operation]
   const headers: Record<string, string> = {}
-  const query: string[] = operation === "HeadObject" ? [] : [`x-id=${operation}`]
   for (const [member, value] of Object.entries(input)) {
     if (value === undefined || member === "Bucket" || member === "Key") continue
     if (member === "Metadata") {
@@ -76,8 +96,7 @@ export function directRequest(operation: DirectOperation, input: DirectInput): D
     else return null
   }
   if (!Object.entries(headers).every(([name, value]) => isSendable(name, value))) return null
-  const key = encodeKey(input.Key)
-  return { method: METHODS[operation], key, query: query.sort().join("&"), headers }
+  return { method, key: encodeKey(input.Key ?? ""), query: query.sort().join("&"), headers }
 }
 
 function textOf(value: unknown): string | null {

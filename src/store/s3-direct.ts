@@ -7,8 +7,10 @@ import {
   type DirectOperation,
   type DirectRequest,
   directRequest,
+  type ListingInput,
 } from "./s3-direct-request.ts"
-import { overlong } from "./s3-limit.ts"
+import { MAX_DOCUMENT_BYTES, overlong } from "./s3-limit.ts"
+import { type ListingOutput, parseListing } from "./s3-listing-document.ts"
 import type { Payload } from "./s3-payload.ts"
 import type { Credentials, S3Signer } from "./s3-signature.ts"
 
@@ -17,7 +19,7 @@ export interface Route {
   readonly origin: Origin
   /** The Host header. */
   readonly host: string
-  /** In front of the key: "/", or "/bucket/". */
+  /** The path of the bucket, in front of keys: "/", or "/bucket/". */
   readonly base: string
   readonly userAgent: Readonly<Record<string, string>>
   readonly signer: S3Signer
@@ -38,7 +40,7 @@ export interface DirectOptions {
 // SHA-256 of nothing, which is what is signed where there is no body.
 const NO_PAYLOAD = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 /** Of an error document that is parsed here; S3's are below 1 KiB. */
-const MAX_DOCUMENT_BYTES = 64 * 1024
+const MAX_ERROR_BYTES = 64 * 1024
 
 /**
  * Asks what is asked by the thousand without the SDK: its middleware takes ten times what all else does that is done for a
@@ -63,24 +65,12 @@ export class Direct {
     route: Route,
     operation: DirectOperation,
     input: DirectInput,
-    { at, action, payload, pace, signal }: DirectOptions,
+    options: DirectOptions,
   ): Promise<DirectOutput | null> {
     const request = directRequest(operation, input)
     if (!request) return null
-    const head = await headOf(route, request, payload, at)
-    const { method } = request
-    const wire = { method, head, body: payload?.bytes, onSent: payload?.onSent }
-    const answer = await this.#pool.ask(route.origin, wire, signal)
-    this.#onAnswer(answer.headers)
-    const isError = answer.statusCode >= 300
-    if (isError || method === "PUT") {
-      const text = await textOf(answer, pace.keptBy(answer.body, action))
-      // Some services answer a write with 200 and an error in the body. The SDK, too, makes it 503.
-      const statusCode = isError ? answer.statusCode : 503
-      if (isError || text.trimEnd().endsWith("</Error>")) {
-        throw new ServiceError(parseErrorDocument(text) ?? {}, { ...answer, statusCode })
-      }
-    }
+    const answer = await this.#send(route, request, options)
+    if (request.method === "PUT") refuseError(answer, await textOf(answer, options, MAX_ERROR_BYTES))
     try {
       return directOutput(answer.statusCode, answer.headers, answer.body)
     } catch (error) {
@@ -88,6 +78,37 @@ export class Direct {
       throw error
     }
   }
+
+  /**
+   * As `ask`, for a page of a listing.
+   *
+   * @returns null, too, if the page is not as plain as S3 writes them.
+   */
+  async list(route: Route, input: ListingInput, options: DirectOptions): Promise<ListingOutput | null> {
+    const request = directRequest("ListObjectsV2", input)
+    if (!request) return null
+    const answer = await this.#send(route, request, options)
+    const text = await textOf(answer, options, MAX_DOCUMENT_BYTES)
+    refuseError(answer, text)
+    return parseListing(text)
+  }
+
+  /** @throws {ServiceError} if the status says that it is an error. */
+  async #send(route: Route, request: DirectRequest, options: DirectOptions): Promise<WireAnswer> {
+    const { at, payload, signal } = options
+    const head = await headOf(route, request, payload, at)
+    const wire = { method: request.method, head, body: payload?.bytes, onSent: payload?.onSent }
+    const answer = await this.#pool.ask(route.origin, wire, signal)
+    this.#onAnswer(answer.headers)
+    if (answer.statusCode < 300) return answer
+    throw new ServiceError(parseErrorDocument(await textOf(answer, options, MAX_ERROR_BYTES)) ?? {}, answer)
+  }
+}
+
+/** Some services answer with 200 and an error in the body. The SDK, too, makes it 503. */
+function refuseError(answer: WireAnswer, text: string): void {
+  if (!text.trimEnd().endsWith("</Error>")) return
+  throw new ServiceError(parseErrorDocument(text) ?? {}, { ...answer, statusCode: 503 })
 }
 
 async function headOf(
@@ -117,14 +138,14 @@ async function headOf(
 }
 
 /** @throws an error like that for any other answer without end, if it is larger than such a document can be. */
-async function textOf(answer: WireAnswer, body: AsyncIterable<Uint8Array>): Promise<string> {
+async function textOf(answer: WireAnswer, options: DirectOptions, maxBytes: number): Promise<string> {
   const pieces: Uint8Array[] = []
   let bytes = 0
-  for await (const piece of body) {
+  for await (const piece of options.pace.keptBy(answer.body, options.action)) {
     pieces.push(piece)
     bytes += piece.length
     // The status may say enough.
-    if (bytes > MAX_DOCUMENT_BYTES) throw Object.assign(overlong(MAX_DOCUMENT_BYTES), { $response: answer })
+    if (bytes > maxBytes) throw Object.assign(overlong(maxBytes), { $response: answer })
   }
   return Buffer.concat(pieces).toString()
 }

@@ -16,10 +16,11 @@ interface SdkRequest {
 }
 
 const USER_AGENT = ["user-agent", "x-amz-user-agent"]
-/** Of commands about one object. */
+/** Of commands about one object, or about what is in a bucket. */
 const LEARNED_FROM = new Set([
   "GetObjectCommand",
   "HeadObjectCommand",
+  "ListObjectsV2Command",
   "PutObjectCommand",
   "UploadPartCommand",
 ])
@@ -53,7 +54,7 @@ async function routeOf(
   { protocol, hostname, port, path, headers }: SdkRequest,
 ): Promise<Route | null> {
   const [scheme, ...others] = schemes
-  const key = encodeKey(String(Reflect.get(input, "Key")))
+  const key = encodeKey(String(Reflect.get(input, "Key") ?? ""))
   const isPlain = scheme?.name === "sigv4" && scheme.signingName === "s3" && others.length === 0
   if (!isPlain || !path.endsWith(`/${key}`) || !/^https?:$/.test(protocol)) return null
   const { config } = client

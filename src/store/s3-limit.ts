@@ -2,7 +2,7 @@ import { Readable, Transform } from "node:stream"
 import { OVERLONG_CODE } from "./s3-errors.ts"
 
 /** A page of a listing has a thousand entries, each with a key of 3 KiB at most once it is encoded. */
-const MAX_DOCUMENT_BYTES = 8 * 1024 ** 2
+export const MAX_DOCUMENT_BYTES = 8 * 1024 ** 2
 
 /**
  * Cuts an answer off that the SDK would gather in memory whole, however long it is: any but the body of an object.

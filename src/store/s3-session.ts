@@ -4,12 +4,13 @@ import { UnavailableError } from "../errors.ts"
 import { ConnectionPool } from "./http/pool.ts"
 import { Pace } from "./pace.ts"
 import type { Configured, ConnectionSettings } from "./s3-client.ts"
-import { Direct, type Route } from "./s3-direct.ts"
+import { Direct, type DirectOptions, type Route } from "./s3-direct.ts"
 import type { DirectOutput } from "./s3-direct-answer.ts"
-import type { DirectInput, DirectOperation } from "./s3-direct-request.ts"
+import type { DirectInput, DirectOperation, ListingInput } from "./s3-direct-request.ts"
 import type { Task } from "./s3-errors.ts"
 import { failureOf, isExpiredCredentials, isSkewed, regionOf, translate } from "./s3-errors.ts"
 import type { HttpOptions } from "./s3-http.ts"
+import type { ListingOutput } from "./s3-listing-document.ts"
 import type { Payload } from "./s3-payload.ts"
 import { routeTo } from "./s3-route.ts"
 import type { ServiceName } from "./services.ts"
@@ -115,23 +116,30 @@ export class S3Session {
     input: DirectInput,
     payload?: () => Payload,
   ): Promise<DirectOutput> {
-    const { signal } = sending
     return this.#repeat(sending, async (line) => {
       const body = payload?.()
       const route = this.#route(line, input.Bucket)
-      if (route) {
-        const answer = await this.#direct.ask(route, operation, input, {
-          at: new Date(Date.now() + line.clockOffset),
-          action: sending.action,
-          payload: body,
-          pace: this.pace(),
-          signal,
-        })
-        if (answer) return answer
-      }
+      const options = { ...this.#directOptions(line, sending), payload: body }
+      const answer = route && (await this.#direct.ask(route, operation, input, options))
+      if (answer) return answer
       const { askSdk } = await sdk()
       return askSdk(await this.#client(line), operation, input, body, httpOptions(sending))
     })
+  }
+
+  /** As `ask`, for a page of a listing. */
+  list(sending: Sending, input: ListingInput): Promise<ListingOutput> {
+    return this.#repeat(sending, async (line) => {
+      const route = this.#route(line, input.Bucket)
+      const page = route && (await this.#direct.list(route, input, this.#directOptions(line, sending)))
+      if (page) return page
+      const { listWithSdk } = await sdk()
+      return listWithSdk(await this.#client(line), input, httpOptions(sending))
+    })
+  }
+
+  #directOptions(line: Line, { action, signal }: Sending): DirectOptions {
+    return { at: new Date(Date.now() + line.clockOffset), action, pace: this.pace(), signal }
   }
 
   /**

@@ -1,5 +1,6 @@
 import { S3Conditions } from "./s3-conditions.ts"
 import { S3Dialect } from "./s3-dialect.ts"
+import { listObjects } from "./s3-list.ts"
 import { uploadPart } from "./s3-part.ts"
 import { getObject, headObject } from "./s3-read.ts"
 import { S3Session, type S3StoreOptions } from "./s3-session.ts"
@@ -10,13 +11,14 @@ export type { S3StoreOptions } from "./s3-session.ts"
 
 // With these comes the SDK, which takes longer to load than a small object takes to be sent.
 const copying = () => import("./s3-copy.ts")
-const listing = () => import("./s3-list.ts")
 const subresources = () => import("./s3-subresources.ts")
 const uploads = () => import("./s3-uploads.ts")
+const uploadListing = () => import("./s3-list-uploads.ts")
+const versionListing = () => import("./s3-list-versions.ts")
 
 /**
- * An object store behind an S3 endpoint. Objects and parts are read and written directly where nothing is out of the
- * ordinary, all else through the AWS SDK. Nothing is sent, and no credentials are looked for, before the first call.
+ * An object store behind an S3 endpoint. Objects and parts are read, written and listed directly where nothing is out of
+ * the ordinary, all else through the AWS SDK. Nothing is sent, and no credentials are looked for, before the first call.
  * Nothing is retried either: see `withRetry`.
  */
 export function createS3Store(options: S3StoreOptions): ObjectStore {
@@ -36,8 +38,9 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
     },
     copy: async (source, target, call) => (await copying()).copyObject(context, source, target, call),
     delete: async (address, call) => (await import("./s3-delete.ts")).deleteObject(context, address, call),
-    list: (bucket, call) => later(async () => (await listing()).listObjects(session, bucket, call)),
-    listVersions: (bucket, call) => later(async () => (await listing()).listVersions(session, bucket, call)),
+    list: (bucket, call) => listObjects(session, bucket, call),
+    listVersions: (bucket, call) =>
+      later(async () => (await versionListing()).listVersions(session, bucket, call)),
     getTags: async (address, call) => (await subresources()).getTags(session, address, call),
     putTags: async (address, tags, call) => (await subresources()).putTags(context, address, tags, call),
     getAcl: async (address, call) => (await subresources()).getAcl(session, address, call),
@@ -50,12 +53,13 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
     uploadPartCopy: async (source, address, uploadId, partNumber, call) =>
       (await copying()).uploadPartCopy(context, source, address, uploadId, partNumber, call),
     listParts: (address, uploadId, call) =>
-      later(async () => (await listing()).listParts(session, address, uploadId, call)),
+      later(async () => (await uploadListing()).listParts(session, address, uploadId, call)),
     completeUpload: async (address, uploadId, parts, call) =>
       (await uploads()).completeUpload(context, address, uploadId, parts, call),
     abortUpload: async (address, uploadId, call) =>
       (await uploads()).abortUpload(context, address, uploadId, call),
-    listUploads: (bucket, call) => later(async () => (await listing()).listUploads(session, bucket, call)),
+    listUploads: (bucket, call) =>
+      later(async () => (await uploadListing()).listUploads(session, bucket, call)),
     close: () => session.close(),
   }
   return store

@@ -5,7 +5,7 @@ import fc from "fast-check"
 import { describe, expect, test, vi } from "vitest"
 import { S3epError } from "../../../src/errors.ts"
 import { createS3Store } from "../../../src/store/s3.ts"
-import type { ObjectSettings, ObjectStore } from "../../../src/store/store.ts"
+import type { ListedObject, ListOptions, ObjectSettings, ObjectStore } from "../../../src/store/store.ts"
 import { openS3Fixture, type S3Fixture } from "../../support/s3-fixture.ts"
 import type { FaultAction } from "../../support/s3-server/faults.ts"
 
@@ -29,6 +29,16 @@ async function read(store: ObjectStore, range?: { start: number; end: number }) 
   const pieces: Uint8Array[] = []
   for await (const slice of slices) pieces.push(slice)
   return { info, bytes: Buffer.concat(pieces) }
+}
+
+async function listed(
+  store: ObjectStore,
+  options: ListOptions = {},
+  bucket = "vault",
+): Promise<ListedObject[]> {
+  const found: ListedObject[] = []
+  for await (const entry of store.list(bucket, options)) found.push(entry)
+  return found
 }
 
 test("where the SDK has to be asked, it is once, and then what it knew is enough: the answers are the same", async () => {
@@ -96,6 +106,14 @@ describe("the SDK's requests and the direct ones differ in nothing but its count
     ],
     ["head", "HeadObject", (store) => store.head(address, { wholeChecksum: true })],
     ["get", "GetObject", (store) => read(store)],
+    ["a listing", "ListObjectsV2", (store) => listed(store)],
+    [
+      "a listing with all there is",
+      "ListObjectsV2",
+      (store) =>
+        listed(store, { prefix: "a/b (c)*+&é", delimiter: "/", startAfter: "a/b (", requesterPays: true }),
+    ],
+    ["a listing after nothing", "ListObjectsV2", (store) => listed(store, { prefix: "", startAfter: "" })],
     [
       "get of a range of a version",
       "GetObject",
@@ -157,6 +175,7 @@ describe("errors are those of the SDK", () => {
     PutObject: (store: ObjectStore) => store.put(address, body, { settings }),
     HeadObject: (store: ObjectStore) => store.head(address),
     GetObject: (store: ObjectStore) => read(store),
+    ListObjectsV2: (store: ObjectStore) => listed(store),
   }
 
   async function failure(
@@ -247,10 +266,18 @@ test("what is given up is given up", async () => {
 
 test("buckets that are part of the host's name", async () => {
   const asked: unknown[] = []
+  const told: unknown[] = []
+  const signedOf = (authorization = "") =>
+    /SignedHeaders=([^,]*)/
+      .exec(authorization)?.[1]
+      ?.split(";")
+      .filter((name) => !name.startsWith("amz-sdk-"))
   const server = createServer((request, response) => {
-    const { host, authorization } = request.headers
+    const { host, authorization, ...headers } = request.headers
     asked.push([host, request.url, authorization?.includes("Signature=")])
-    response.writeHead(200, { etag: '"e"', "content-length": "0" }).end()
+    if (request.method === "GET") told.push([!("amz-sdk-invocation-id" in headers), signedOf(authorization)])
+    const listing = "<ListBucketResult><Name>one</Name><IsTruncated>false</IsTruncated></ListBucketResult>"
+    response.writeHead(200, { etag: '"e"' }).end(request.method === "GET" ? listing : "")
   })
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
   const { lookup } = dns
@@ -267,12 +294,135 @@ test("buckets that are part of the host's name", async () => {
     for (const bucket of ["one", "one", "two", "two"]) {
       await store.put({ bucket, key: "x/y z" }, body, { settings })
     }
-    store.close()
     const from = (bucket: string) => [`${bucket}.localhost:${port}`, "/x/y%20z?x-id=PutObject", true]
-    expect(asked).toEqual([from("one"), from("one"), from("two"), from("two")])
+    expect(asked.splice(0)).toEqual([from("one"), from("one"), from("two"), from("two")])
+    for (const bucket of ["one", "three", "three"]) {
+      expect(await listed(store, { prefix: "a b/", requesterPays: true }, bucket)).toEqual([])
+    }
+    store.close()
+    const listing = (bucket: string) => [
+      `${bucket}.localhost:${port}`,
+      "/?encoding-type=url&list-type=2&prefix=a%20b%2F",
+      true,
+    ]
+    const sorted = ([host, url, signed]: unknown[]) => {
+      const [path, query = ""] = String(url).split("?")
+      return [host, `${path}?${query.split("&").sort().join("&")}`, signed]
+    }
+    expect(asked.map((each) => sorted(each as unknown[]))).toEqual(["one", "three", "three"].map(listing))
+    expect(told.map((each) => (each as unknown[])[0])).toEqual([true, false, true])
+    const signed = told.map((each) => (each as unknown[])[1])
+    expect(signed).toEqual([signed[1], signed[1], signed[1]])
+    expect(signed[1]).toContain("x-amz-request-payer")
   } finally {
     resolving.mockRestore()
     server.closeAllConnections()
     server.close()
   }
+})
+
+describe("a listing", () => {
+  const page = (keys: string, token: string) =>
+    `<?xml version="1.0"?><ListBucketResult><Name>vault</Name><IsTruncated>${token !== ""}</IsTruncated>${
+      token && `<NextContinuationToken>${token}</NextContinuationToken>`
+    }${keys}</ListBucketResult>`
+  const object = (key: string) => `<Contents><Key>${key}</Key><Size>1</Size></Contents>`
+
+  /** Lists from a server that answers with these, one for each token that is asked with. */
+  async function listedFrom(answers: Readonly<Record<string, string>>, type = "application/xml") {
+    const asked: (readonly [token: string, by: "direct" | "sdk"])[] = []
+    const server = createServer(({ url = "", headers }, response) => {
+      const token = new URL(url, "http://localhost").searchParams.get("continuation-token") ?? ""
+      asked.push([token, "amz-sdk-invocation-id" in headers ? "sdk" : "direct"])
+      response.writeHead(200, { "content-type": type }).end(answers[token])
+    })
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+    const found = server.address()
+    const store = createS3Store({
+      endpoint: `http://127.0.0.1:${typeof found === "object" ? found?.port : 0}`,
+      region: "us-east-1",
+      credentials: { accessKeyId: "a", secretAccessKey: "b" },
+      onNotice: () => undefined,
+    })
+    try {
+      const keys = (await listed(store)).map(({ key }) => key)
+      return { keys, asked }
+    } catch (error) {
+      return { error, asked }
+    } finally {
+      store.close()
+      server.closeAllConnections()
+      server.close()
+    }
+  }
+
+  test("goes from page to page, with tokens of any kind", async () => {
+    const token = "1 +/=&amp;?é"
+    const { keys, asked } = await listedFrom({
+      "": page(object("a"), token),
+      "1 +/=&?é": page(`${object("b")}<CommonPrefixes><Prefix>c/</Prefix></CommonPrefixes>`, ""),
+    })
+    expect(keys).toEqual(["a", "b", "c/"])
+    expect(asked).toEqual([
+      ["", "direct"],
+      ["1 +/=&?é", "direct"],
+    ])
+  })
+
+  test.each([
+    ["a comment", page(`<!-- b -->${object("b")}`, "2")],
+    ["CDATA", page(object("<![CDATA[b]]>"), "2")],
+    ["attributes", page(`${object("b")}<Unknown a="b"/>`, "2")],
+  ])("with %s in a page is the SDK's to read", async (_, odd) => {
+    const { keys, asked } = await listedFrom({
+      "": page(object("a"), "1"),
+      "1": odd,
+      "2": page(object("c"), ""),
+    })
+    expect(keys).toEqual(["a", "b", "c"])
+    expect(asked).toEqual([
+      ["", "direct"],
+      ["1", "direct"],
+      ["1", "sdk"],
+      ["2", "direct"],
+    ])
+  })
+
+  test.each([
+    ["no XML", "{}"],
+    ["no listing", "<html></html>"],
+    ["cut off", page(object("a"), "").slice(0, -10)],
+    ["empty", ""],
+  ])("that is %s is garbled, as the SDK says too", async (_, text) => {
+    const { error, asked } = await listedFrom({ "": text })
+    expect(error).toMatchObject({ name: "UnavailableError", transient: "garbled" })
+    expect(asked.map(([, by]) => by)).toEqual(["direct", "sdk"])
+  })
+
+  test("without end is cut off, and the SDK is not asked for as much again", async () => {
+    const { error, asked } = await listedFrom({ "": page(object("a".repeat(9 * 1024 ** 2)), "") })
+    expect(error).toMatchObject({ name: "UnavailableError", transient: "garbled" })
+    expect(asked.map(([, by]) => by)).toEqual(["direct"])
+  })
+
+  test("of as many and as long keys as there can be is read directly", async () => {
+    const keys = Array.from({ length: 1000 }, (_, at) => `${"é".repeat(510)}${String(at).padStart(4, "0")}`)
+    const contents = keys.map((key) => object(encodeURIComponent(key))).join("")
+    const { keys: found, asked } = await listedFrom({
+      "": page(`<EncodingType>url</EncodingType>${contents}`, ""),
+    })
+    expect(found).toEqual(keys)
+    expect(asked.map(([, by]) => by)).toEqual(["direct"])
+  })
+
+  test("of what is there, and of no bucket", async () => {
+    await using s3 = await openS3Fixture()
+    await s3.store.put(address, body, { settings })
+    expect((await listed(s3.store)).map(({ key }) => key)).toEqual([address.key])
+    await expect(listed(s3.store, {}, "nowhere")).rejects.toMatchObject({
+      name: "NotFoundError",
+      what: "bucket",
+    })
+    expect(s3.server.requests.some(wasTheSdks)).toBe(false)
+  })
 })
