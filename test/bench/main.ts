@@ -86,7 +86,11 @@ async function measureAll(
     if (only.has("sparse")) await measureSparse(place, options, recorder)
     if (only.has("tree")) {
       const record: ReadonlySet<Work> = new Set(["tree-up", "tree-down"])
-      await runRounds({ up: "tree-up", down: "tree-down", record }, plain, runs, recorder, save)
+      const trees = plain.map((leg) => ({
+        ...leg,
+        peers: leg.peers.filter((peer) => isAsked(peer, options.treePeers)),
+      }))
+      await runRounds({ up: "tree-up", down: "tree-down", record }, trees, runs, recorder, save)
     }
     await save()
   } finally {

@@ -11,6 +11,8 @@ export interface Options {
   readonly peers: readonly string[]
   /** As `peers`, and of those, which take part over HTTPS. */
   readonly httpsPeers: readonly string[]
+  /** As `peers`, and of those, which get trees. */
+  readonly treePeers: readonly string[]
   readonly transports: ReadonlySet<string>
   readonly fileBytes: number
   readonly treeFiles: number
@@ -30,6 +32,7 @@ const HELP = `npm run bench -- [options]
   --only LIST         of ${SUITES.join(", ")}
   --peers LIST        how their names begin; s3ep is always one of them
   --https-peers LIST  of those, the ones that are measured over HTTPS too (all)
+  --tree-peers LIST   of those, the ones that put and get trees (all that can)
   --transport LIST    http, https or both
   --size BYTES        of the file (1 GiB)
   --files N           in the tree, 4 KiB each (10000)
@@ -49,6 +52,7 @@ export function parseOptions(args: readonly string[]): Options {
       only: { type: "string", default: SUITES.join(",") },
       peers: { type: "string", default: "" },
       "https-peers": { type: "string", default: "" },
+      "tree-peers": { type: "string", default: "" },
       transport: { type: "string", default: "http,https" },
       size: { type: "string", default: String(GIB) },
       files: { type: "string", default: "10000" },
@@ -72,6 +76,7 @@ export function parseOptions(args: readonly string[]): Options {
     only,
     peers: list(values.peers),
     httpsPeers: list(values["https-peers"]),
+    treePeers: list(values["tree-peers"]),
     transports: new Set(list(values.transport)),
     fileBytes: count(values.size),
     treeFiles: count(values.files),
