@@ -6,6 +6,7 @@ import { describe, expect, test, vi } from "vitest"
 import { S3epError } from "../../../src/errors.ts"
 import { createS3Store } from "../../../src/store/s3.ts"
 import type { ListedObject, ListOptions, ObjectSettings, ObjectStore } from "../../../src/store/store.ts"
+import { handledStore } from "../../support/handled-store.ts"
 import { openS3Fixture, type S3Fixture } from "../../support/s3-fixture.ts"
 import type { FaultAction } from "../../support/s3-server/faults.ts"
 
@@ -331,28 +332,16 @@ describe("a listing", () => {
   /** Lists from a server that answers with these, one for each token that is asked with. */
   async function listedFrom(answers: Readonly<Record<string, string>>, type = "application/xml") {
     const asked: (readonly [token: string, by: "direct" | "sdk"])[] = []
-    const server = createServer(({ url = "", headers }, response) => {
+    using handled = await handledStore(({ url = "", headers }, response) => {
       const token = new URL(url, "http://localhost").searchParams.get("continuation-token") ?? ""
       asked.push([token, "amz-sdk-invocation-id" in headers ? "sdk" : "direct"])
       response.writeHead(200, { "content-type": type }).end(answers[token])
     })
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
-    const found = server.address()
-    const store = createS3Store({
-      endpoint: `http://127.0.0.1:${typeof found === "object" ? found?.port : 0}`,
-      region: "us-east-1",
-      credentials: { accessKeyId: "a", secretAccessKey: "b" },
-      onNotice: () => undefined,
-    })
     try {
-      const keys = (await listed(store)).map(({ key }) => key)
+      const keys = (await listed(handled.store)).map(({ key }) => key)
       return { keys, asked }
     } catch (error) {
       return { error, asked }
-    } finally {
-      store.close()
-      server.closeAllConnections()
-      server.close()
     }
   }
 
