@@ -47,7 +47,8 @@ export async function openServer(directory: string): Promise<Server> {
 }
 
 /** glibc's malloc keeps what was freed, instead of asking the system for it again with each object. */
-const KEEP_MEMORY = "glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=64000000000:glibc.malloc.top_pad=67108864"
+const KEEP_MEMORY =
+  "glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=64000000000:glibc.malloc.top_pad=67108864"
 
 async function startCeph(state: string): Promise<Record<string, string>> {
   const settings = {
