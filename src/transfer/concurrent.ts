@@ -10,6 +10,8 @@ export interface Limit {
  * Run `work` on every item, at most `limit` at once. Items are pulled one at a time, so memory
  * stays at `limit` items. The first failure aborts the signal the others hold, and is rethrown
  * once all of them have stopped.
+ *
+ * @throws {RangeError} if the limit is below 1: a caller's bug.
  */
 export async function forEachConcurrent<T>(
   items: AsyncIterable<T> | Iterable<T>,
@@ -21,6 +23,7 @@ export async function forEachConcurrent<T>(
   const signal = AbortSignal.any([failure.signal, ...(options.signal ? [options.signal] : [])])
   const source = asynchronously(items)
   const atMost = (): number => (typeof limit === "number" ? limit : limit.current)
+  if (!(atMost() >= 1)) throw new RangeError(`${atMost()} at once`)
   const over = Promise.withResolvers<void>()
   let workers = 0
   let more = true

@@ -114,3 +114,9 @@ test("nothing is begun once the signal was aborted", async () => {
   await expect(stopped).rejects.toThrow("stopped")
   expect(begun).toEqual([])
 })
+
+test.each([0, -1, Number.NaN])("a limit of %j is a caller's bug, and no wait without end", async (limit) => {
+  const work = async (): Promise<void> => undefined
+  await expect(forEachConcurrent([1], limit, work)).rejects.toThrow(RangeError)
+  await expect(forEachConcurrent([1], new Dial(limit), work)).rejects.toThrow(RangeError)
+})
