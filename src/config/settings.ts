@@ -325,7 +325,7 @@ export const settings = {
   }),
   concurrency: optional({
     kind: count(1, 256),
-    help: "requests in flight at once; found out otherwise",
+    help: "requests in flight at once; s3ep chooses otherwise",
     option: "--concurrency",
     variable: "S3EP_CONCURRENCY",
     files: "any",

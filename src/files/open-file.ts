@@ -21,12 +21,13 @@ const inPool = {
 export class OpenFile implements AsyncDisposable {
   /** Negative once it was closed. */
   #fd: number
-  /** Written since the last sync. */
-  #unsyncedBytes = 0
+  /** Written since the last sync, and before by others if the file was there. */
+  #unsyncedBytes: number
   readonly #underWay = new Set<Promise<unknown>>()
 
-  private constructor(fd: number) {
+  private constructor(fd: number, unsyncedBytes: number) {
     this.#fd = fd
+    this.#unsyncedBytes = unsyncedBytes
   }
 
   /** @param mode - of a file that is made. */
@@ -35,7 +36,8 @@ export class OpenFile implements AsyncDisposable {
       () => fs.openSync(path, flags, mode),
       () => inPool.open(path, flags, mode),
     )
-    return new OpenFile(fd)
+    const isNew = typeof flags === "number" ? (flags & fs.constants.O_EXCL) !== 0 : flags.includes("x")
+    return new OpenFile(fd, isNew ? 0 : Number.POSITIVE_INFINITY)
   }
 
   async stat(): Promise<fs.BigIntStats> {

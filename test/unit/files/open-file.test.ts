@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, stat } from "node:fs/promises"
+import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest"
@@ -61,7 +61,7 @@ describe.each(["here", "in the pool"])("calls made %s", (where) => {
 
 test("a sync is handed over if there is much to wait for", async () => {
   const here = vi.spyOn(syncs, "make")
-  await using file = await OpenFile.open(path, "w")
+  await using file = await OpenFile.open(path, "wx")
   await file.write(0, [new Uint8Array(1000)])
   await file.sync()
   expect(here).toHaveBeenCalledTimes(1)
@@ -71,6 +71,16 @@ test("a sync is handed over if there is much to wait for", async () => {
   expect(here).toHaveBeenCalledTimes(1)
   await file.sync()
   expect(here).toHaveBeenCalledTimes(2)
+})
+
+test("nobody knows how much a file waits for that was there before", async () => {
+  await writeFile(path, "of an earlier run")
+  const here = vi.spyOn(syncs, "make")
+  await using file = await OpenFile.open(path, "r+")
+  await file.sync()
+  expect(here).not.toHaveBeenCalled()
+  await file.sync()
+  expect(here).toHaveBeenCalledTimes(1)
 })
 
 test("what is under way when the file is closed still goes where it belongs", async () => {
