@@ -1,6 +1,7 @@
 import { processIo } from "./io.ts"
 import { run } from "./run.ts"
 import { isInterrupted } from "./signals.ts"
+import { rouseThreadPool } from "./thread-pool.ts"
 import { limitYoungGeneration } from "./young-generation.ts"
 
 /** How long the process waits, once all is done, for whatever still holds it. */
@@ -9,6 +10,7 @@ const LINGER_MS = 500
 /** Run the process's own command line; what the launcher calls. */
 export async function runProcess(): Promise<void> {
   using _limit = limitYoungGeneration()
+  using _pool = rouseThreadPool()
   process.exitCode = await run(process.argv.slice(2), processIo())
   // Ending by itself, Node gives signals back to the system first, and a second one would tell another end.
   if (isInterrupted(process.exitCode)) process.exit()
