@@ -172,7 +172,7 @@ async function getOne(
     const windows = run.limit.current > OBJECTS_AT_FIRST ? 1 : WINDOWS_AT_ONCE
     const { bytes, format } = await downloadTo(
       context,
-      { address, target, item, concurrency: windows, ...wishes },
+      { address, target, item, concurrency: windows, listedBytes: storedBytes, ...wishes },
       { path, exists: kind === "file" },
       run,
     )

@@ -41,6 +41,8 @@ export interface DownloadRequest extends ReadRequest {
   readonly resume?: boolean | undefined
   /** Stored bytes to ask for at once. */
   readonly windowBytes?: number | undefined
+  /** Stored bytes of the object, if a listing has told them. */
+  readonly listedBytes?: number | undefined
 }
 
 export interface DownloadResult {
@@ -105,7 +107,8 @@ export async function downloadTo(
   const journal = downloadJournalPath(stateDirectory, id)
   const begun = await left.hasDownload(id)
   // A run that goes on has the beginning already. A first window is at least half of the limit.
-  await using object = await openObject(context, request, begun ? HEADER_BYTES : windowBytes / 2)
+  const firstBytes = begun ? HEADER_BYTES : windowBytes / 2
+  await using object = await openObject(context, request, firstBytes, request.listedBytes)
   return await namingObject(address, async () => {
     if (object.kind === "foreign") {
       const { concurrency } = request

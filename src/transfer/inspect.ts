@@ -137,6 +137,7 @@ export async function outlineObject(
  * Open an object for reading: one ranged request for its first bytes, whose answer also brings its metadata.
  *
  * @param firstBytes - how much of the object to ask for, at least `RECOGNITION_BYTES`.
+ * @param listedBytes - its length, if a listing has told it.
  * @throws {IntegrityError} if it is in no known format, its envelope or header is damaged, or it was moved here from
  * another key.
  * @throws {KeyMissingError} if no key at hand opens it.
@@ -145,10 +146,11 @@ export async function openObject(
   context: TransferContext,
   request: ReadRequest,
   firstBytes: number,
+  listedBytes?: number,
 ): Promise<OpenObject | ForeignObject> {
   const { address } = request
   return namingObject(address, async () => {
-    const found = await look(context, request, firstBytes)
+    const found = await look(context, request, firstBytes, listedBytes)
     try {
       const { reader } = found
       return isNative(reader)

@@ -31,14 +31,18 @@ export interface Look {
  * Fetch the beginning of an object and find out what it is: the one place that decides as what it is read.
  *
  * @param firstBytes - how much of it to ask for, at least `RECOGNITION_BYTES`.
+ * @param listedBytes - its length, if a listing has told it.
  * @throws {NotEncryptedError} if it is in no known format; {IntegrityError} if it claims one and is damaged.
  */
 export async function look(
   context: TransferContext,
   request: ReadRequest,
   firstBytes: number,
+  listedBytes = Number.POSITIVE_INFINITY,
 ): Promise<Look> {
-  const answer = await firstAnswer(context, request, { start: 0, end: firstBytes })
+  const answer =
+    (listedBytes <= firstBytes ? await wholeAnswer(context, request, listedBytes) : null) ??
+    (await firstAnswer(context, request, { start: 0, end: firstBytes }))
   const { info } = answer
   const { metadata, bytes } = info
   const end = Math.min(firstBytes, bytes)
@@ -62,6 +66,24 @@ function partsOf({ parts, etag }: ObjectInfo): number | null {
   if (parts !== undefined) return parts
   const [, count] = /-(\d+)"?$/.exec(etag) ?? []
   return count === undefined ? null : Number(count)
+}
+
+/**
+ * What is no longer than what would be asked for is asked for whole: a range is more work to some services, and of an
+ * object without bytes there is none.
+ *
+ * @returns null if it is not as long as was listed. The answer to a range says the whole length as well, so that one
+ * of which something was lost on the way does not pass for a shorter object.
+ */
+async function wholeAnswer(
+  { store, signal }: TransferContext,
+  { address, ...options }: ReadRequest,
+  listedBytes: number,
+): Promise<ObjectBody | null> {
+  const answer = await store.get(address, { ...options, reuseMemory: true, signal })
+  if (answer.info.bytes === listedBytes) return answer
+  await answer.body[Symbol.asyncIterator]().return?.()
+  return null
 }
 
 async function firstAnswer(

@@ -19,6 +19,8 @@ export interface VerifyRequest extends ReadRequest {
   readonly concurrency?: number | undefined
   /** Stored bytes to ask for at once. */
   readonly windowBytes?: number | undefined
+  /** Stored bytes of the object, if a listing has told them. */
+  readonly listedBytes?: number | undefined
 }
 
 export interface VerifyResult {
@@ -44,7 +46,7 @@ export interface VerifyResult {
 export async function verifyObject(context: TransferContext, request: VerifyRequest): Promise<VerifyResult> {
   const { address, windowBytes = WINDOW_BYTES } = request
   const item = request.item ?? objectUri(address)
-  await using object = await openObject(context, request, windowBytes / 2)
+  await using object = await openObject(context, request, windowBytes / 2, request.listedBytes)
   return await namingObject(address, async () => {
     const { format } = object
     if (object.kind === "foreign") {

@@ -72,7 +72,7 @@ export async function remove(
     }
     let found = 0
     const objects = objectsBelow(context, address, requesterPays, { reserved: true })
-    await forEachConcurrent(objects, AT_ONCE, async (object) => {
+    await forEachConcurrent(objects, AT_ONCE, async ({ address: object }) => {
       found++
       if (isReserved(object.key) && !reserved) {
         session.output.notice(

@@ -33,8 +33,9 @@ export async function verify(
   const { concurrency, requesterPays } = session.settings
   const customerKey = await session.customerKey()
   session.interruptionHint = "run the same command again"
-  const check = async (address: ObjectAddress): Promise<void> => {
-    const request = { address, versionId: options.versionId, concurrency, requesterPays, customerKey }
+  const check = async (address: ObjectAddress, listedBytes?: number): Promise<void> => {
+    const { versionId } = options
+    const request = { address, versionId, listedBytes, concurrency, requesterPays, customerKey }
     const { bytes, storedBytes, kek, format } = await verifyObject(context, request)
     const { id, verdict } = format
     const uri = objectUri(address)
@@ -54,7 +55,7 @@ export async function verify(
     let found = 0
     await forEachConcurrent(objectsBelow(context, address, requesterPays), AT_ONCE, async (object) => {
       found++
-      await batch.run(objectUri(object), () => check(object))
+      await batch.run(objectUri(object.address), () => check(object.address, object.storedBytes))
     })
     if (found === 0 && address.key !== "") throw nothingThere(address)
   }
@@ -67,14 +68,15 @@ export async function* objectsBelow(
   { bucket, key }: ObjectAddress,
   requesterPays: boolean,
   options: { readonly reserved?: boolean } = {},
-): AsyncGenerator<ObjectAddress, void, undefined> {
+): AsyncGenerator<{ address: ObjectAddress; storedBytes: number }, void, undefined> {
   const prefix = isPrefix({ bucket, key }) ? key : `${key}/`
   for await (const found of listObjects(context, bucket, prefix, {
     ...options,
     recursive: true,
     requesterPays,
   })) {
-    if (found.kind === "object") yield { bucket, key: found.key }
+    if (found.kind !== "object") continue
+    yield { address: { bucket, key: found.key }, storedBytes: found.storedBytes }
   }
 }
 

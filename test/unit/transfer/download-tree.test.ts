@@ -66,6 +66,17 @@ test.each(["docs", "docs/"])("gets what lies below %j and nothing else", async (
   ])
 })
 
+test("an object that comes with one answer is asked for whole, one without bytes too", async () => {
+  const site = await makeTree()
+  await downloadTree(site.context, { bucket: "vault", prefix: "docs", target: join(site.targets, "new") })
+  const asked = site.store.calls.filter(({ operation }) => operation === "get" || operation === "head")
+  expect(asked.map(({ operation, key, range }) => [operation, key, range])).toEqual([
+    ["get", "docs/a.txt", undefined],
+    ["get", "docs/deep/c", undefined],
+    ["get", "docs/deep/er/b.txt", undefined],
+  ])
+})
+
 test("gets a whole bucket, or what is wanted of it", async () => {
   const site = await makeTree()
   const include = (relative: string) => !relative.startsWith("docs/deep/")

@@ -52,6 +52,20 @@ test.each([0, 1, 4095, 4096, 4097, 16_384, 16_385, 32_768, 40_000, LARGE])(
   },
 )
 
+test("an object that is longer than a listing said is read in windows all the same", async () => {
+  const site = await makeSite()
+  const plaintext = plaintextOf(100_000)
+  await putSealed(site.store, address.key, plaintext)
+  const request = { address, target: site.target, windowBytes, listedBytes: 100 }
+  await downloadFile(site.context, request)
+  expect(new Uint8Array(await readFile(site.target))).toEqual(plaintext)
+  const [whole, ...ranges] = site.store.calls.filter(({ operation }) => operation === "get")
+  expect(whole?.range).toBeUndefined()
+  expect(ranges.length).toBeGreaterThan(1)
+  for (const { range } of ranges)
+    expect((range?.end ?? 0) - (range?.start ?? 0)).toBeLessThanOrEqual(windowBytes)
+})
+
 test.each([4112, 9000, 20_000, 60_000])("windows of %i bytes change nothing", async (windowBytes) => {
   const site = await makeSite()
   await putSealed(site.store, address.key, plaintextOf(LARGE))
