@@ -19,7 +19,7 @@ import { ObjectOpener } from "./opener.ts"
 import { discardTemporary, type FinishOptions, ReplacementFile } from "./replace.ts"
 import type { TemporaryFiles } from "./temporaries.ts"
 import { WindowProofs } from "./window-proofs.ts"
-import { segmentsBeginningIn, type Window, Windows } from "./windows.ts"
+import { inRows, segmentsBeginningIn, type Window, Windows } from "./windows.ts"
 import { holds, writePieces } from "./write-pieces.ts"
 
 /** In flight at first, and at most. */
@@ -92,20 +92,24 @@ export async function downloadWindows(
   const { file, journal, done, doneBytes } = await begin(context, from, request)
   context.onProgress({ type: "started", item, bytes: layout.plaintextBytes, doneBytes, parts: undefined })
   const limit = windowsAtOnce(layout, request.concurrency)
-  const fetchWindow = async (window: Window, signal: AbortSignal): Promise<void> => {
-    const proof = proofs.begin(context.random)
-    const pieces = passing(opener.open(window, signal), proof)
-    const onWritten = (bytes: number) => {
-      limit.progressed(bytes)
-      context.onProgress({ type: "advanced", item, bytes })
+  const onWritten = (bytes: number) => {
+    limit.progressed(bytes)
+    context.onProgress({ type: "advanced", item, bytes })
+  }
+  const fetchRow = async (row: readonly Window[], signal: AbortSignal): Promise<void> => {
+    await using answer = opener.fetch(row, signal)
+    for (const window of row) {
+      const proof = proofs.begin(context.random)
+      const pieces = passing(answer.open(window), proof)
+      await writePieces(file, window.plaintextStart, pieces, onWritten, release)
+      const salts = saltsIn(window, layout, opener)
+      await journal.append({ window: window.windowIndex, proof: proof.finish(), salts })
     }
-    await writePieces(file, window.plaintextStart, pieces, onWritten, release)
-    const salts = saltsIn(window, layout, opener)
-    await journal.append({ window: window.windowIndex, proof: proof.finish(), salts })
   }
   try {
     const { signal } = context
-    await forEachConcurrent(missing(windows, done), limit, fetchWindow, { signal })
+    const rows = inRows(missing(windows, done), windows.count - done.size, limit)
+    await forEachConcurrent(rows, limit, fetchRow, { signal })
     signal.throwIfAborted()
     await opener.checkSeal(signal)
     await file.finish(request.finish)

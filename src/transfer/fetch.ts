@@ -56,11 +56,16 @@ export class BodyReader {
 
   /** What was not taken, as it arrives, in slices that are the caller's alone; then `end`. */
   async *rest(): AsyncGenerator<Uint8Array, void, undefined> {
+    for await (const slice of this.restInPlace()) yield this.#ownMemory ? slice : slice.slice()
+  }
+
+  /** As `rest`, in slices that are good until the next one is asked for. */
+  async *restInPlace(): AsyncGenerator<Uint8Array, void, undefined> {
     while (this.#piece.length + this.#missing > 0) {
       if (this.#piece.length === 0) await this.#pull()
       const slice = this.#piece
       this.#piece = new Uint8Array(0) // or it would be given back
-      yield this.#ownMemory ? slice : slice.slice()
+      yield slice
     }
     await this.end()
   }

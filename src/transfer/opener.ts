@@ -7,6 +7,12 @@ import { BodyReader, type StoredRange } from "./fetch.ts"
 import type { OpenObject } from "./inspect.ts"
 import type { Window } from "./windows.ts"
 
+/** The answer to a request for windows in a row: they are opened one after the other. Disposing of it ends the request. */
+export interface WindowsAnswer extends AsyncDisposable {
+  /** As `ObjectOpener.open`. */
+  open(window: Window): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined>
+}
+
 /**
  * Opens the windows of one object, in any order and several at once, and keeps what its seal is checked with.
  * Borrows the object: it must not be disposed of before the last window was opened.
@@ -31,13 +37,44 @@ export class ObjectOpener {
    * @throws {RefusedError} at the first chunk that is not what a writer produced; those before it were.
    */
   async *open(window: Window, signal: AbortSignal): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
+    await using answer = this.fetch([window], signal)
+    yield* answer.open(window)
+  }
+
+  /**
+   * Fetch windows in a row with one request, which is sent with the first that is opened.
+   *
+   * @param windows - each begins where the one before it ends.
+   */
+  fetch(windows: readonly Window[], signal: AbortSignal): WindowsAnswer {
+    const [first, last] = [windows[0], windows.at(-1)]
+    if (!first || !last) throw new RangeError("no windows to fetch")
+    const range = { start: first.start, end: last.end }
+    let body: Promise<BodyReader> | undefined
+    const get = (): Promise<BodyReader> => {
+      body ??= this.#body(range, signal)
+      return body
+    }
+    return {
+      open: (window) => this.#open(window, get, window === last, signal),
+      async [Symbol.asyncDispose]() {
+        await (await body?.catch(() => undefined))?.close()
+      },
+    }
+  }
+
+  async *#open(
+    window: Window,
+    get: () => Promise<BodyReader>,
+    isLast: boolean,
+    signal: AbortSignal,
+  ): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
     const { layout } = this.#object
     const begins = placeOfChunk(layout, window.firstChunk)
     const offer = this.#offerHeader(window)
-    let body: BodyReader | undefined
     let opener: SegmentOpener | undefined
     try {
-      body = await this.#body(window, signal)
+      const body = await get()
       if (begins.chunkIndex > 0) {
         const { segmentIndex } = begins
         opener = this.#opener(await this.#header(segmentIndex, signal), segmentIndex)
@@ -60,7 +97,7 @@ export class ObjectOpener {
         yield plaintext
       }
       if (window.sealed) this.#seal = (await body.take(SEAL_BYTES)).slice()
-      await body.end()
+      if (isLast) await body.end()
     } catch (error) {
       offer?.reject(error)
       throw error
@@ -68,7 +105,6 @@ export class ObjectOpener {
       // Whoever stops here before the header came leaves the others to wait no longer.
       offer?.reject(new Error("the window with the header was given up"))
       opener?.[Symbol.dispose]()
-      await body?.close()
     }
   }
 
@@ -147,22 +183,22 @@ export class ObjectOpener {
     }
   }
 
-  #body(window: Window, signal: AbortSignal): BodyReader | Promise<BodyReader> {
-    const usable = window.start === 0 && this.#object.first.end <= window.end && !this.#firstUsed
-    if (!usable) return this.#object.pinned.read(window, signal)
+  async #body(range: StoredRange, signal: AbortSignal): Promise<BodyReader> {
+    const usable = range.start === 0 && this.#object.first.end <= range.end && !this.#firstUsed
+    if (!usable) return this.#object.pinned.read(range, signal)
     this.#firstUsed = true
-    return new BodyReader(this.#continued(window, signal), window.end)
+    return new BodyReader(this.#continued(range.end, signal), range.end)
   }
 
-  /** The first answer was asked for before anybody knew where the first window ends: ask for what it lacks. */
-  async *#continued(window: Window, signal: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
+  /** The first answer was asked for before anybody knew where the first windows end: ask for what it lacks. */
+  async *#continued(end: number, signal: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
     const { header, first, pinned } = this.#object
     yield header
-    yield* first.body.rest()
-    if (first.end === window.end) return
-    const more = await pinned.read({ start: first.end, end: window.end }, signal)
+    yield* first.body.restInPlace()
+    if (first.end === end) return
+    const more = await pinned.read({ start: first.end, end }, signal)
     try {
-      yield* more.rest()
+      yield* more.restInPlace()
     } finally {
       await more.close()
     }

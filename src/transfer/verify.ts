@@ -8,7 +8,7 @@ import { verifyForeign } from "./foreign-download.ts"
 import { type ObjectFormat, openObject } from "./inspect.ts"
 import { namingObject, objectUri } from "./naming.ts"
 import { ObjectOpener } from "./opener.ts"
-import { Windows } from "./windows.ts"
+import { inRows, Windows } from "./windows.ts"
 
 const WINDOW_BYTES = 16 * 1024 ** 2
 
@@ -70,14 +70,18 @@ export async function verifyObject(context: TransferContext, request: VerifyRequ
     context.onProgress({ type: "started", item, bytes, doneBytes: 0, parts: undefined })
     const opener = new ObjectOpener(object)
     const limit = windowsAtOnce(layout, request.concurrency)
+    const windows = new Windows(layout, windowBytes)
     await forEachConcurrent(
-      new Windows(layout, windowBytes),
+      inRows(windows, windows.count, limit),
       limit,
-      async (window, signal) => {
-        for await (const chunk of opener.open(window, signal)) {
-          limit.progressed(chunk.length)
-          context.onProgress({ type: "advanced", item, bytes: chunk.length })
-          release(chunk)
+      async (row, signal) => {
+        await using answer = opener.fetch(row, signal)
+        for (const window of row) {
+          for await (const chunk of answer.open(window)) {
+            limit.progressed(chunk.length)
+            context.onProgress({ type: "advanced", item, bytes: chunk.length })
+            release(chunk)
+          }
         }
       },
       { signal: context.signal },

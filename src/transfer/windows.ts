@@ -98,6 +98,37 @@ function windowOfChunks(layout: Layout, windowIndex: number, firstChunk: number,
   }
 }
 
+/** With one request at most: what each costs beside its bytes is little by then, and an interruption loses one window. */
+const MOST_IN_ROW = 4
+
+/**
+ * Group windows for requests that bring several in a row: to a service a request is as much work as some MiB of it.
+ * Towards the end there are fewer in each, so that all requests under way end at about the same time.
+ *
+ * @param windows - in order; where some are missing, a row ends.
+ * @param count - how many there are, at most.
+ * @param limit - how many requests are under way at once.
+ */
+export function* inRows(
+  windows: Iterable<Window>,
+  count: number,
+  limit: { readonly current: number },
+): Generator<Window[], void, undefined> {
+  let left = count
+  let row: Window[] = []
+  for (const window of windows) {
+    const share = Math.floor((left + row.length) / (2 * limit.current))
+    const isFull = row.length >= Math.min(Math.max(share, 1), MOST_IN_ROW)
+    if (row.length > 0 && (isFull || row.at(-1)?.end !== window.start)) {
+      yield row
+      row = []
+    }
+    row.push(window)
+    left -= 1
+  }
+  if (row.length > 0) yield row
+}
+
 /** The segments whose headers a window holds. */
 export function* segmentsBeginningIn(layout: Layout, window: Window): Generator<number, void, undefined> {
   const { chunksPerSegment } = layout

@@ -66,6 +66,21 @@ test("an object that is longer than a listing said is read in windows all the sa
     expect((range?.end ?? 0) - (range?.start ?? 0)).toBeLessThanOrEqual(windowBytes)
 })
 
+test("a large object takes a request for several windows, and one for each towards its end", async () => {
+  const site = await makeSite()
+  await putSealed(site.store, address.key, plaintextOf(LARGE))
+  site.store.calls.length = 0
+  await downloadFile(site.context, { address, target: site.target, windowBytes, concurrency: 1 })
+  const stored = LARGE + 10 * 80 + 37 * 16 + 32
+  expect(site.store.calls.map(({ range }) => [range?.start, range?.end])).toEqual([
+    [0, windowBytes / 2],
+    [windowBytes / 2, 2 * windowBytes],
+    [2 * windowBytes, 3 * windowBytes],
+    [3 * windowBytes, 4 * windowBytes],
+    [4 * windowBytes, stored],
+  ])
+})
+
 test.each([4112, 9000, 20_000, 60_000])("windows of %i bytes change nothing", async (windowBytes) => {
   const site = await makeSite()
   await putSealed(site.store, address.key, plaintextOf(LARGE))
@@ -114,7 +129,7 @@ describe("an interrupted download goes on", () => {
 
   test("and fetches only what is missing", async () => {
     const site = await makeSite()
-    await broken(site, 4)
+    await broken(site, 3)
     site.store.calls.length = 0
     const { resumedBytes } = await downloadFile(site.context, request(site))
     expect(resumedBytes).toBe(3 * 2 * 16_384)
@@ -140,7 +155,7 @@ describe("an interrupted download goes on", () => {
 
   test("but not from windows whose bytes are not on the disk as they were written", async () => {
     const site = await makeSite()
-    await broken(site, 4)
+    await broken(site, 3)
     const [name = ""] = await readdir(site.targets)
     const bytes = await readFile(join(site.targets, name))
     bytes[40_000] = (bytes[40_000] ?? 0) ^ 1
@@ -152,7 +167,7 @@ describe("an interrupted download goes on", () => {
 
   test("but not in a file that is another one, which is left alone", async () => {
     const site = await makeSite()
-    await broken(site, 4)
+    await broken(site, 3)
     const [name = ""] = await readdir(site.targets)
     await rename(join(site.targets, name), join(site.directory, "moved"))
     await writeFile(join(site.targets, name), "mine")
@@ -163,7 +178,7 @@ describe("an interrupted download goes on", () => {
 
   test("but not when the object was replaced: it starts over", async () => {
     const site = await makeSite()
-    await broken(site, 4)
+    await broken(site, 3)
     await putSealed(site.store, address.key, plaintextOf(LARGE, "another"))
     expect(await downloadFile(site.context, request(site))).toMatchObject({ resumedBytes: 0 })
     expect(new Uint8Array(await readFile(site.target))).toEqual(plaintextOf(LARGE, "another"))
@@ -172,7 +187,7 @@ describe("an interrupted download goes on", () => {
 
   test("but not when it is not to", async () => {
     const site = await makeSite()
-    await broken(site, 4)
+    await broken(site, 3)
     expect(await downloadFile(site.context, { ...request(site), resume: false })).toMatchObject({
       resumedBytes: 0,
     })
@@ -188,7 +203,7 @@ describe("an interrupted download goes on", () => {
     ["without salts", (text: string) => text.replaceAll(/"salts":\{[^}]*\}/g, '"salts":{}'), 0],
   ])("from a journal %s", async (_, change, windows) => {
     const site = await makeSite()
-    await broken(site, 4)
+    await broken(site, 3)
     await changeJournal(site, change)
     const { resumedBytes } = await downloadFile(site.context, request(site))
     expect(resumedBytes).toBe(windows * 2 * 16_384)
@@ -197,9 +212,9 @@ describe("an interrupted download goes on", () => {
 
   test("a second time, from a journal whose last line was cut", async () => {
     const site = await makeSite()
-    await broken(site, 3)
+    await broken(site, 2)
     await changeJournal(site, (text) => text.slice(0, -20))
-    const lost = site.with({ store: faulty(site.store, { call: 4, moment: "before", operation: "get" }) })
+    const lost = site.with({ store: faulty(site.store, { call: 3, moment: "before", operation: "get" }) })
     await expect(downloadFile(lost, request(site))).rejects.toThrow(UnavailableError)
     expect(await downloadFile(site.context, request(site))).toMatchObject({ resumedBytes: 3 * 2 * 16_384 })
     await expectNothingBut(site, "file")
@@ -207,7 +222,7 @@ describe("an interrupted download goes on", () => {
 
   test("unless a newer version wrote the journal: that is refused, and stays", async () => {
     const site = await makeSite()
-    await broken(site, 4)
+    await broken(site, 3)
     await changeJournal(site, (text) => text.replace('"v":1', '"v":2'))
     await expect(downloadFile(site.context, request(site))).rejects.toThrow("written by a newer s3ep")
     expect(await journals(site)).toHaveLength(1)

@@ -1,7 +1,7 @@
 import fc from "fast-check"
 import { expect, test } from "vitest"
 import { fullSegmentBytes, layoutOfPlaintext } from "../../../src/agcm/layout.ts"
-import { segmentsBeginningIn, Windows, windowsOfPlaintext } from "../../../src/transfer/windows.ts"
+import { inRows, segmentsBeginningIn, Windows, windowsOfPlaintext } from "../../../src/transfer/windows.ts"
 
 const layouts = fc
   .record({
@@ -39,6 +39,32 @@ test("windows cover an object once, in order, each found by its number", () => {
       )
     }),
   )
+})
+
+test("rows hold all windows in order, none that lies apart, and towards the end one each", () => {
+  const limit = fc.integer({ min: 1, max: 16 })
+  const gaps = fc.array(fc.boolean(), { maxLength: 200 })
+  fc.assert(
+    fc.property(layouts, limits, limit, gaps, (layout, limitBytes, current, missing) => {
+      const windows = [...new Windows(layout, limitBytes)].filter((_, index) => !missing[index])
+      const rows = [...inRows(windows, windows.length, { current })]
+      expect(rows.flat()).toEqual(windows)
+      let left = windows.length
+      for (const row of rows) {
+        expect(row.length).toBeLessThanOrEqual(left < 2 * current ? 1 : 4)
+        for (const [index, { end }] of row.slice(0, -1).entries()) expect(row[index + 1]?.start).toBe(end)
+        left -= row.length
+      }
+    }),
+  )
+})
+
+test("rows are long where there is much", () => {
+  const layout = layoutOfPlaintext(4096 * 1000, { chunkBytes: 4096, chunksPerSegment: 10 })
+  const windows = new Windows(layout, 80 + 10 * 4112)
+  const rows = [...inRows(windows, windows.count, { current: 4 })].map((row) => row.length)
+  expect(rows.slice(0, 17)).toEqual(new Array(17).fill(4))
+  expect(rows.slice(17)).toEqual([4, 3, 3, 2, 2, 2, 2, ...new Array(14).fill(1)])
 })
 
 test("a window keeps to the limit unless one chunk does not, and the first has half of it or all", () => {
