@@ -29,6 +29,8 @@ export class Keyrings implements Disposable {
   readonly #opened = new Map<string, Promise<OpenKeyring>>()
   readonly #keks = new Map<string, Kek>()
   readonly #announced = new Set<string>()
+  /** Directories of the bucket above which there is none: asked for with each of the objects in them. */
+  readonly #without = new Set<string>()
   #saidDenied = false
 
   /** @param context - its keys may still be on their way: nobody waits for them to look for keyrings. */
@@ -57,11 +59,14 @@ export class Keyrings implements Disposable {
    */
   async writersFor(address: ObjectAddress): Promise<readonly Kek[] | null> {
     if (this.#options.readOnly) return null
+    const directory = `${address.bucket}/${address.key.slice(0, address.key.lastIndexOf("/") + 1)}`
+    if (this.#without.has(directory)) return null
     for (const place of this.#lookAbove(address)) {
       const found = (await this.#present(place)) && (await this.#recent(place))
       if (found) return [await this.#writer(found)]
     }
     if (this.#options.ids) throw notNamed(`s3://${address.bucket}/${address.key}`, "there is no keyring")
+    this.#without.add(directory)
     return null
   }
 

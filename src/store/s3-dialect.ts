@@ -17,6 +17,9 @@ export class S3Dialect {
   readonly #file: DialectFile
   #remembered: Promise<Dialect> | undefined
   #told: Promise<ServiceName | null> | undefined
+  /** What all of it comes to, for as long as nothing is learnt: it is asked for with each of thousands of objects. */
+  #settled: { readonly profile: ServiceProfile; readonly dialect: Dialect } | undefined
+  #limits: StoreLimits | undefined
 
   constructor(session: S3Session) {
     this.#session = session
@@ -24,14 +27,18 @@ export class S3Dialect {
   }
 
   async limits(bucket: string, options: CallOptions = {}): Promise<StoreLimits> {
+    if (this.#limits) return this.#limits
     if (!(await this.#profile())) await this.#ask(bucket, options)
     const { limits } = (await this.#profile()) ?? serviceProfile("generic")
-    return {
+    const settled = this.#settled
+    const found = {
       ...limits,
       conditionalPut: (await this.offers("put-if-none-match")) ?? true,
       conditionalComplete: (await this.offers("complete-if-none-match")) ?? true,
       trailers: (await this.offers("trailers")) ?? false,
     }
+    if (settled && settled === this.#settled) this.#limits = found
+    return found
   }
 
   /**
@@ -39,8 +46,13 @@ export class S3Dialect {
    * Nothing is sent to find out.
    */
   async offers(feature: Feature): Promise<boolean | undefined> {
-    const { features } = await this.#load()
-    return features[feature] ?? (await this.#profile())?.features[feature]
+    if (this.#settled) return offered(feature, this.#settled.dialect, this.#settled.profile)
+    const remembered = this.#load()
+    const dialect = await remembered
+    const profile = await this.#profile()
+    // Something may have been learnt meanwhile.
+    if (profile && remembered === this.#remembered) this.#settled = { profile, dialect }
+    return offered(feature, dialect, profile)
   }
 
   /** Remembers an answer, here and in the file. */
@@ -87,6 +99,12 @@ export class S3Dialect {
 
   async #save(dialect: Dialect): Promise<void> {
     this.#remembered = Promise.resolve(dialect)
+    this.#settled = undefined
+    this.#limits = undefined
     await this.#file.save(this.#session.endpoint, dialect)
   }
+}
+
+function offered(feature: Feature, found: Dialect, profile: ServiceProfile | null): boolean | undefined {
+  return found.features[feature] ?? profile?.features[feature]
 }

@@ -103,9 +103,8 @@ export async function downloadTo(
   }
   await sweepOnce(context)
   const { stateDirectory, store } = context
-  const id = downloadJournalId(store.endpoint, address, request.versionId, target)
-  const journal = downloadJournalPath(stateDirectory, id)
-  const begun = await left.hasDownload(id)
+  const idOf = () => downloadJournalId(store.endpoint, address, request.versionId, target)
+  const begun = await left.hasDownload(idOf)
   // A run that goes on has the beginning already. A first window is at least half of the limit.
   const firstBytes = begun ? HEADER_BYTES : windowBytes / 2
   await using object = await openObject(context, request, firstBytes, request.listedBytes)
@@ -139,7 +138,7 @@ export async function downloadTo(
           files,
           windowBytes,
           concurrency: request.concurrency,
-          journal,
+          journal: downloadJournalPath(stateDirectory, idOf()),
           versionId: request.versionId,
           resume: request.resume ?? true,
         })

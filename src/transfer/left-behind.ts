@@ -43,8 +43,15 @@ export class LeftBehind {
     return new LeftBehind(context, new Set(names.map((name) => name.slice(0, name.indexOf(".")))))
   }
 
+  /** Whether there was an unfinished upload of an object already. One that begins later is found by its lock. */
+  hasUpload(address: ObjectAddress): boolean {
+    return this.#ids.size > 0 && this.#ids.has(journalId(this.#context.store.endpoint, address))
+  }
+
   /** Whether there was an unfinished download already, and still is. One that begins later is found by its lock. */
-  async hasDownload(id: string): Promise<boolean> {
+  async hasDownload(idOf: () => string): Promise<boolean> {
+    if (this.#ids.size === 0) return false
+    const id = idOf()
     if (!this.#ids.has(id)) return false
     return lstatIfAny(downloadJournalPath(this.#context.stateDirectory, id)).then(
       (found) => found !== null,

@@ -12,6 +12,8 @@ export interface SourceIdentity {
   readonly ctimeNs: string
 }
 
+type Identifying<T> = { readonly [member in keyof SourceIdentity]: T }
+
 /** An open file that is read at any position, and is known to have stayed the same. */
 export interface Source extends AsyncDisposable {
   readonly path: string
@@ -45,16 +47,17 @@ export async function openSource(path: string): Promise<Source> {
     if (stats.size === 0n && (await readSome(file, path, 0, new Uint8Array(1))) > 0) {
       throw notRegular(path)
     }
-    const identity = identify(stats)
     return {
       path,
-      identity,
+      get identity() {
+        return identify(stats)
+      },
       bytes: Number(stats.size),
       mode: Number(stats.mode & 0o7777n),
       mtimeNs: stats.mtimeNs,
       read: (position, target) => readFully(file, path, position, target),
       assertUnchanged: async () => {
-        if (!sameSource(identity, identify(await file.stat()))) {
+        if (!sameSource(stats, await file.stat())) {
           throw new PreconditionError(`${path} changed while it was read`, {
             hint: "run the command again when nothing writes to the file, or take a copy of it first",
           })
@@ -70,7 +73,7 @@ export async function openSource(path: string): Promise<Source> {
 }
 
 /** Whether two identities are of one file in one state. */
-export function sameSource(a: SourceIdentity, b: SourceIdentity): boolean {
+export function sameSource<T extends bigint | string>(a: Identifying<T>, b: Identifying<T>): boolean {
   return (
     a.dev === b.dev &&
     a.ino === b.ino &&
@@ -120,13 +123,7 @@ async function readSome(file: OpenFile, path: string, position: number, target: 
   }
 }
 
-function identify(stats: {
-  dev: bigint
-  ino: bigint
-  size: bigint
-  mtimeNs: bigint
-  ctimeNs: bigint
-}): SourceIdentity {
+function identify(stats: Identifying<bigint>): SourceIdentity {
   const { dev, ino, size, mtimeNs, ctimeNs } = stats
   return {
     dev: String(dev),

@@ -36,6 +36,8 @@ export interface UploadRequest extends UploadOptions {
    * write now. If it has to start over all the same, the keys must be the same ones.
    */
   readonly keepRecipients?: boolean | undefined
+  /** What earlier runs have left, by a look when this one began: it spares one for each of many files. */
+  readonly left?: { hasUpload(address: ObjectAddress): boolean } | undefined
 }
 
 export interface UploadResult {

@@ -83,7 +83,7 @@ export async function uploadTree(
   await context.store.limits(bucket, { signal, requesterPays })
   if (!request.dryRun) await settleCreations(context)
   const memory = new PartMemory(BUFFER_BUDGET_BYTES)
-  const left = request.skipExisting && !request.dryRun ? await LeftBehind.ofUploads(context) : null
+  const left = await LeftBehind.ofUploads(context)
   const failed: { item: string; error: S3epError }[] = []
   let [done, skipped, bytes] = [0, 0, 0]
   const settle = (item: UploadTreeItem): void => {
@@ -96,8 +96,9 @@ export async function uploadTree(
   const { concurrency } = request
   const limit = new AdaptiveLimit(concurrency ?? FILES_AT_FIRST, concurrency ?? FILES_AT_MOST)
   const work = async (candidate: Candidate, workSignal: AbortSignal): Promise<void> => {
-    if (candidate.exists) await left?.forgetUpload({ ...request, address: candidate.address })
-    const item = await settleOne({ ...context, signal: workSignal }, request, candidate, memory)
+    const isKept = candidate.exists && !request.dryRun
+    if (isKept) await left.forgetUpload({ ...request, address: candidate.address })
+    const item = await settleOne({ ...context, signal: workSignal }, request, candidate, memory, left)
     limit.finished(item.bytes)
     settle(item)
   }
@@ -117,6 +118,7 @@ async function settleOne(
   request: UploadTreeRequest,
   { entry, address, exists }: Candidate,
   memory: PartMemory,
+  left: LeftBehind,
 ): Promise<UploadTreeItem> {
   const item = { path: entry.path, address, why: null, bytes: 0, result: null, error: null }
   if (entry.kind === "failed") return { ...item, outcome: "failed", error: entry.error }
@@ -132,7 +134,7 @@ async function settleOne(
     const { partConcurrency, upload = uploadFile, ...wishes } = request
     const result = await upload(
       context,
-      { ...wishes, path: entry.path, address, item: entry.relative, concurrency: partConcurrency },
+      { ...wishes, path: entry.path, address, item: entry.relative, concurrency: partConcurrency, left },
       memory,
     )
     return { ...item, outcome: "done", bytes: result.bytes, result }

@@ -54,11 +54,9 @@ export async function uploadSource(
     const limits = await context.store.limits(request.address.bucket, { signal, requesterPays })
     const plan = planUpload(source.bytes, limits, request)
     const job: UploadJob = { context, request, source, limits, memory, item: request.item ?? request.path }
-    const id = journalId(context.store.endpoint, request.address)
-    const path = journalPath(context.stateDirectory, id)
     const result =
-      plan.multipart || (await loadJournal(path))
-        ? await uploadLocked(job, plan, id)
+      plan.multipart || (await isBegun(context, request))
+        ? await uploadLocked(job, plan)
         : await putWhole(started(job, plan, 0), plan.layout)
     context.onProgress({ type: "finished", item: job.item })
     return result
@@ -69,8 +67,16 @@ export async function uploadSource(
   }
 }
 
-async function uploadLocked(job: UploadJob, plan: UploadPlan, id: string): Promise<UploadResult> {
+/** Whether an earlier run has left a journal. */
+async function isBegun(context: TransferContext, { address, left }: UploadRequest): Promise<boolean> {
+  if (left) return left.hasUpload(address)
+  const path = journalPath(context.stateDirectory, journalId(context.store.endpoint, address))
+  return (await loadJournal(path)) !== null
+}
+
+async function uploadLocked(job: UploadJob, plan: UploadPlan): Promise<UploadResult> {
   const { context, request } = job
+  const id = journalId(context.store.endpoint, request.address)
   const path = journalPath(context.stateDirectory, id)
   const what = `the upload of ${objectUri(request.address)}`
   await using _lock = await acquireLock(lockPath(context.stateDirectory, id), what, context.random)
