@@ -60,8 +60,20 @@ export class OpenFile implements AsyncDisposable {
     let bytes = 0
     for (const piece of pieces) bytes += piece.length
     this.#unsyncedBytes += bytes
-    if (bytes > SMALL_BYTES) return this.#handedOver(write)
-    return this.#quick((fd) => fs.writevSync(fd, pieces, position), write)
+    if (bytes <= SMALL_BYTES) return this.#quick((fd) => fs.writevSync(fd, pieces, position), write)
+    // Several small ones are several small calls, as long as those are quick.
+    let written = 0
+    for (const piece of pieces) {
+      if (piece.length > SMALL_BYTES || !calls.areQuick) break
+      const at = position + written
+      const bytesWritten = await this.#quick(
+        (fd) => fs.writeSync(fd, piece, 0, piece.length, at),
+        async (fd) => (await inPool.writev(fd, [piece], at)).bytesWritten,
+      )
+      written += bytesWritten
+      if (bytesWritten < piece.length) break
+    }
+    return written > 0 ? written : this.#handedOver(write)
   }
 
   async chmod(mode: number): Promise<void> {

@@ -15,7 +15,7 @@ import {
 } from "./download-journal.ts"
 import type { OpenObject } from "./inspect.ts"
 import { acquireLock } from "./lock.ts"
-import { ObjectOpener } from "./opener.ts"
+import { type Chunks, ObjectOpener } from "./opener.ts"
 import { discardTemporary, type FinishOptions, ReplacementFile } from "./replace.ts"
 import type { TemporaryFiles } from "./temporaries.ts"
 import { WindowProofs } from "./window-proofs.ts"
@@ -196,13 +196,13 @@ async function goOn(
   }
 }
 
-async function* passing<Piece extends Uint8Array>(
-  pieces: AsyncIterable<Piece>,
-  proof: { update(piece: Piece): void },
-): AsyncGenerator<Piece, void, undefined> {
-  for await (const piece of pieces) {
-    proof.update(piece)
-    yield piece
+async function* passing(
+  opened: AsyncIterable<Chunks>,
+  proof: { update(piece: Uint8Array): void },
+): AsyncGenerator<Chunks, void, undefined> {
+  for await (const chunks of opened) {
+    for (const chunk of chunks) proof.update(chunk)
+    yield chunks
   }
 }
 

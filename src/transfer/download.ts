@@ -183,9 +183,9 @@ async function downloadAtOnce(
   const opener = new ObjectOpener(object)
   return await options.files.replace(options.target, async (file) => {
     for (const window of new Windows(object.layout, options.windowBytes)) {
-      const pieces = opener.open(window, context.signal)
+      await using answer = opener.fetch([window], context.signal)
       const onWritten = (written: number) => context.onProgress({ type: "advanced", item, bytes: written })
-      await writePieces(file, window.plaintextStart, pieces, onWritten, release)
+      await writePieces(file, window.plaintextStart, answer.open(window), onWritten, release)
     }
     await opener.checkSeal(context.signal)
     context.signal.throwIfAborted()

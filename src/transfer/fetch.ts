@@ -54,6 +54,11 @@ export class BodyReader {
     return this.#joined.subarray(0, count)
   }
 
+  /** As `take`, of what is here already; null if that is less. */
+  takeAtHand(count: number): Uint8Array | null {
+    return this.#piece.length >= count ? this.#cut(count) : null
+  }
+
   /** What was not taken, as it arrives, in slices that are the caller's alone; then `end`. */
   async *rest(): AsyncGenerator<Uint8Array, void, undefined> {
     for await (const slice of this.restInPlace()) yield this.#ownMemory ? slice : slice.slice()

@@ -7,10 +7,16 @@ import { BodyReader, type StoredRange } from "./fetch.ts"
 import type { OpenObject } from "./inspect.ts"
 import type { Window } from "./windows.ts"
 
+/** Plaintext of chunks that is handed on together: each time anybody is waited for costs as much as some KiB of it. */
+const TOGETHER_BYTES = 256 * 1024
+
+/** Plaintext of chunks in a row, in memory of its own. */
+export type Chunks = readonly Uint8Array<ArrayBuffer>[]
+
 /** The answer to a request for windows in a row: they are opened one after the other. Disposing of it ends the request. */
 export interface WindowsAnswer extends AsyncDisposable {
-  /** As `ObjectOpener.open`. */
-  open(window: Window): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined>
+  /** As `ObjectOpener.open`, several chunks at a time where they came together. */
+  open(window: Window): AsyncGenerator<Chunks, void, undefined>
 }
 
 /**
@@ -38,7 +44,7 @@ export class ObjectOpener {
    */
   async *open(window: Window, signal: AbortSignal): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
     await using answer = this.fetch([window], signal)
-    yield* answer.open(window)
+    for await (const chunks of answer.open(window)) yield* chunks
   }
 
   /**
@@ -68,34 +74,44 @@ export class ObjectOpener {
     get: () => Promise<BodyReader>,
     isLast: boolean,
     signal: AbortSignal,
-  ): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
+  ): AsyncGenerator<Chunks, void, undefined> {
     const { layout } = this.#object
-    const begins = placeOfChunk(layout, window.firstChunk)
+    const first = placeOfChunk(layout, window.firstChunk)
     const offer = this.#offerHeader(window)
+    const together = Math.max(1, Math.floor(TOGETHER_BYTES / layout.chunkBytes))
     let opener: SegmentOpener | undefined
+    let opened: Uint8Array<ArrayBuffer>[] = []
     try {
       const body = await get()
-      if (begins.chunkIndex > 0) {
-        const { segmentIndex } = begins
+      if (first.chunkIndex > 0) {
+        const { segmentIndex } = first
         opener = this.#opener(await this.#header(segmentIndex, signal), segmentIndex)
       }
       for (let chunk = window.firstChunk; chunk < window.firstChunk + window.chunks; chunk++) {
         const place = placeOfChunk(layout, chunk)
-        if (place.chunkIndex === 0) {
+        const begins = place.chunkIndex === 0
+        let ciphertext = begins ? null : body.takeAtHand(place.ciphertextBytes)
+        if (opened.length > 0 && (!ciphertext || opened.length === together)) {
+          yield opened
+          opened = []
+        }
+        if (begins) {
           opener?.[Symbol.dispose]()
           const header = (await body.take(HEADER_BYTES)).slice()
           opener = this.#opener(header, place.segmentIndex)
           offer?.resolve(header)
         }
         if (!opener) throw new RangeError("a window that begins before its segment")
-        const plaintext = opener.openChunk(
-          place.chunkIndex,
-          place.final,
-          await body.take(place.ciphertextBytes),
-        )
+        ciphertext ??= await body.take(place.ciphertextBytes)
+        try {
+          opened.push(opener.openChunk(place.chunkIndex, place.final, ciphertext))
+        } catch (error) {
+          if (opened.length > 0) yield opened
+          throw error
+        }
         signal.throwIfAborted()
-        yield plaintext
       }
+      if (opened.length > 0) yield opened
       if (window.sealed) this.#seal = (await body.take(SEAL_BYTES)).slice()
       if (isLast) await body.end()
     } catch (error) {

@@ -77,10 +77,11 @@ export async function verifyObject(context: TransferContext, request: VerifyRequ
       async (row, signal) => {
         await using answer = opener.fetch(row, signal)
         for (const window of row) {
-          for await (const chunk of answer.open(window)) {
-            limit.progressed(chunk.length)
-            context.onProgress({ type: "advanced", item, bytes: chunk.length })
-            release(chunk)
+          for await (const chunks of answer.open(window)) {
+            const bytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
+            limit.progressed(bytes)
+            context.onProgress({ type: "advanced", item, bytes })
+            chunks.forEach(release)
           }
         }
       },

@@ -9,6 +9,7 @@ const GATHERED_BYTES = 1_048_576
  * where calls are handed over.
  *
  * @param start - where the first one belongs in the file.
+ * @param pieces - one by one, or several at a time.
  * @param onWritten - called with the bytes written since the last call.
  * @param done - called with each piece once it was written.
  * @returns how many bytes there were.
@@ -16,7 +17,7 @@ const GATHERED_BYTES = 1_048_576
 export async function writePieces<Piece extends Uint8Array>(
   file: ReplacementFile,
   start: number,
-  pieces: AsyncIterable<Piece>,
+  pieces: AsyncIterable<Piece | readonly Piece[]>,
   onWritten: (bytes: number) => void,
   done?: (piece: Piece) => void,
 ): Promise<{ bytes: number }> {
@@ -31,14 +32,20 @@ export async function writePieces<Piece extends Uint8Array>(
     gathered = []
     gatheredBytes = 0
   }
-  for await (const piece of pieces) {
-    gathered.push(piece)
-    gatheredBytes += piece.length
+  for await (const came of pieces) {
+    for (const piece of isOne(came) ? [came] : came) {
+      gathered.push(piece)
+      gatheredBytes += piece.length
+    }
     const enough = calls.areQuick ? SMALL_BYTES : GATHERED_BYTES
     if (gatheredBytes >= enough) await flush()
   }
   if (gatheredBytes > 0) await flush()
   return { bytes: position - start }
+}
+
+function isOne<Piece extends Uint8Array>(came: Piece | readonly Piece[]): came is Piece {
+  return came instanceof Uint8Array
 }
 
 /** Whether a file holds there what a check expects. */

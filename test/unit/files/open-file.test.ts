@@ -59,6 +59,35 @@ describe.each(["here", "in the pool"])("calls made %s", (where) => {
   })
 })
 
+describe.each([true, false])("where calls are quick: %j, several pieces", (areQuick) => {
+  const pieces = [65_536, 65_536, 7, 65_536, 100_000, 1].map((bytes, index) =>
+    Buffer.alloc(bytes, `${index}`),
+  )
+
+  test("are written one behind the other", async () => {
+    vi.spyOn(calls, "areQuick", "get").mockReturnValue(areQuick)
+    await using file = await OpenFile.open(path, "wx")
+    let written = 0
+    for (let left: Uint8Array[] = pieces; left.length > 0; ) {
+      const bytes = await file.write(written, left)
+      expect(bytes).toBeGreaterThan(0)
+      written += bytes
+      left = [Buffer.concat(left).subarray(bytes)].filter(({ length }) => length > 0)
+    }
+    expect(await readFile(path)).toEqual(Buffer.concat(pieces))
+  })
+
+  test("are written here, as far as they are small, or handed over together", async () => {
+    vi.spyOn(calls, "areQuick", "get").mockReturnValue(areQuick)
+    await using file = await OpenFile.open(path, "wx")
+    const here = vi.spyOn(calls, "make")
+    expect(await file.write(0, pieces)).toBe(
+      areQuick ? 3 * 65_536 + 7 : pieces.reduce((sum, { length }) => sum + length, 0),
+    )
+    expect(here).toHaveBeenCalledTimes(areQuick ? 4 : 0)
+  })
+})
+
 test("a sync is handed over if there is much to wait for", async () => {
   const here = vi.spyOn(syncs, "make")
   await using file = await OpenFile.open(path, "wx")
