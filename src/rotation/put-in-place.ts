@@ -47,7 +47,9 @@ export async function putInPlace(
   request: InPlaceRequest,
   limits: StoreLimits,
 ): Promise<StoredObject> {
-  const whole = !limits.conditionalComplete && request.storedBytes <= limits.maxPutBytes
+  // What a request without an answer has made is told by an upload of our own.
+  const asOne = request.unanswered.length === 0 && request.storedBytes <= limits.maxPutBytes
+  const whole = !limits.conditionalComplete && asOne
   try {
     if (!whole) return await copyInParts(context, request, limits)
     await request.onUpload({ creating: [] })
