@@ -18,8 +18,7 @@ export class S3Dialect {
   #remembered: Promise<Dialect> | undefined
   #told: Promise<ServiceName | null> | undefined
   /** What all of it comes to, for as long as nothing is learnt: it is asked for with each of thousands of objects. */
-  #settled: { readonly profile: ServiceProfile; readonly dialect: Dialect } | undefined
-  #limits: StoreLimits | undefined
+  #settled: { readonly profile: ServiceProfile; readonly dialect: Dialect; limits?: StoreLimits } | undefined
 
   constructor(session: S3Session) {
     this.#session = session
@@ -27,7 +26,7 @@ export class S3Dialect {
   }
 
   async limits(bucket: string, options: CallOptions = {}): Promise<StoreLimits> {
-    if (this.#limits) return this.#limits
+    if (this.#settled?.limits) return this.#settled.limits
     if (!(await this.#profile())) await this.#ask(bucket, options)
     const { limits } = (await this.#profile()) ?? serviceProfile("generic")
     const settled = this.#settled
@@ -37,7 +36,7 @@ export class S3Dialect {
       conditionalComplete: (await this.offers("complete-if-none-match")) ?? true,
       trailers: (await this.offers("trailers")) ?? false,
     }
-    if (settled && settled === this.#settled) this.#limits = found
+    if (settled) settled.limits = found
     return found
   }
 
@@ -100,7 +99,6 @@ export class S3Dialect {
   async #save(dialect: Dialect): Promise<void> {
     this.#remembered = Promise.resolve(dialect)
     this.#settled = undefined
-    this.#limits = undefined
     await this.#file.save(this.#session.endpoint, dialect)
   }
 }

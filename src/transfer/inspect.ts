@@ -134,7 +134,8 @@ export async function outlineObject(
 }
 
 /**
- * Open an object for reading: one ranged request for its first bytes, whose answer also brings its metadata.
+ * Open an object for reading: one request for its first bytes, or for all if those are, whose answer also brings its
+ * metadata.
  *
  * @param firstBytes - how much of the object to ask for, at least `RECOGNITION_BYTES`.
  * @param listedBytes - its length, if a listing has told it.

@@ -43,7 +43,10 @@ export class LeftBehind {
     return new LeftBehind(context, new Set(names.map((name) => name.slice(0, name.indexOf(".")))))
   }
 
-  /** Whether there was an unfinished upload of an object already. One that begins later is found by its lock. */
+  /**
+   * Whether there was an unfinished upload of an object already; it may be gone. One that begins later is found by its
+   * lock, or, by who puts the object with one request, not at all: it stays to be resumed or aborted.
+   */
   hasUpload(address: ObjectAddress): boolean {
     return this.#ids.size > 0 && this.#ids.has(journalId(this.#context.store.endpoint, address))
   }

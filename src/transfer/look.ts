@@ -38,11 +38,11 @@ export async function look(
   context: TransferContext,
   request: ReadRequest,
   firstBytes: number,
-  listedBytes = Number.POSITIVE_INFINITY,
+  listedBytes?: number,
 ): Promise<Look> {
-  const answer =
-    (listedBytes <= firstBytes ? await wholeAnswer(context, request, listedBytes) : null) ??
-    (await firstAnswer(context, request, { start: 0, end: firstBytes }))
+  const fits = listedBytes !== undefined && listedBytes <= firstBytes
+  const whole = fits ? await wholeAnswer(context, request, listedBytes) : null
+  const answer = whole ?? (await firstAnswer(context, request, { start: 0, end: firstBytes }))
   const { info } = answer
   const { metadata, bytes } = info
   const end = Math.min(firstBytes, bytes)
