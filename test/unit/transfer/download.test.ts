@@ -16,6 +16,7 @@ import {
 import type { GetOptions, ObjectStore } from "../../../src/store/store.ts"
 import { downloadFile } from "../../../src/transfer/download.ts"
 import { windowsAtOnce } from "../../../src/transfer/download-windows.ts"
+import { verifyObject } from "../../../src/transfer/verify.ts"
 import { faulty } from "../../support/faults.ts"
 import {
   geometry,
@@ -78,6 +79,25 @@ test("a large object takes a request for several windows, and one for each towar
     [2 * windowBytes, 3 * windowBytes],
     [3 * windowBytes, 4 * windowBytes],
     [4 * windowBytes, stored],
+  ])
+})
+
+test("checking takes the same requests, and one for all that a listing says comes with it", async () => {
+  const site = await makeSite()
+  await putSealed(site.store, address.key, plaintextOf(LARGE))
+  await putSealed(site.store, "small", plaintextOf(100))
+  const ranges = async (work: () => Promise<unknown>) => {
+    site.store.calls.length = 0
+    await work()
+    return site.store.calls.map(({ range }) => range)
+  }
+  const request = { address, windowBytes, concurrency: 1 }
+  const got = await ranges(() => downloadFile(site.context, { ...request, target: site.target }))
+  expect(await ranges(() => verifyObject(site.context, request))).toEqual(got)
+  const small = { bucket: "vault", key: "small" }
+  const { bytes } = await site.store.head(small)
+  expect(await ranges(() => verifyObject(site.context, { address: small, listedBytes: bytes }))).toEqual([
+    undefined,
   ])
 })
 
