@@ -15,7 +15,7 @@ import {
 } from "./download-journal.ts"
 import type { OpenObject } from "./inspect.ts"
 import { acquireLock } from "./lock.ts"
-import { type Chunks, ObjectOpener } from "./opener.ts"
+import { ObjectOpener } from "./opener.ts"
 import { discardTemporary, type FinishOptions, ReplacementFile } from "./replace.ts"
 import type { TemporaryFiles } from "./temporaries.ts"
 import { WindowProofs } from "./window-proofs.ts"
@@ -23,7 +23,7 @@ import { inRows, segmentsBeginningIn, type Window, Windows } from "./windows.ts"
 import { holds, writePieces } from "./write-pieces.ts"
 
 /** In flight at first, and at most. */
-const WINDOWS_AT_FIRST = 4
+const WINDOWS_AT_FIRST = 2
 const WINDOWS_AT_MOST = 16
 const MEMORY_BYTES = 100 * 1024 ** 2
 /** What a window in flight takes beside its chunks: what was gathered for a write, and the socket's buffers. */
@@ -100,8 +100,11 @@ export async function downloadWindows(
     await using answer = opener.fetch(row, signal)
     for (const window of row) {
       const proof = proofs.begin(context.random)
-      const pieces = passing(answer.open(window), proof)
-      await writePieces(file, window.plaintextStart, pieces, onWritten, release)
+      const prove = (chunk: Uint8Array): void => {
+        proof.update(chunk)
+        release(chunk)
+      }
+      await writePieces(file, window.plaintextStart, answer.open(window), onWritten, prove)
       const salts = saltsIn(window, layout, opener)
       await journal.append({ window: window.windowIndex, proof: proof.finish(), salts })
     }
@@ -193,16 +196,6 @@ async function goOn(
   } catch (error) {
     await file.close()
     throw error
-  }
-}
-
-async function* passing(
-  opened: AsyncIterable<Chunks>,
-  proof: { update(piece: Uint8Array): void },
-): AsyncGenerator<Chunks, void, undefined> {
-  for await (const chunks of opened) {
-    for (const chunk of chunks) proof.update(chunk)
-    yield chunks
   }
 }
 

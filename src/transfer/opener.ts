@@ -94,6 +94,7 @@ export class ObjectOpener {
         if (opened.length > 0 && (!ciphertext || opened.length === together)) {
           yield opened
           opened = []
+          signal.throwIfAborted()
         }
         if (begins) {
           opener?.[Symbol.dispose]()
@@ -109,7 +110,6 @@ export class ObjectOpener {
           if (opened.length > 0) yield opened
           throw error
         }
-        signal.throwIfAborted()
       }
       if (opened.length > 0) yield opened
       if (window.sealed) this.#seal = (await body.take(SEAL_BYTES)).slice()

@@ -22,7 +22,9 @@ export interface Line {
 }
 
 const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined }
+/** Gathered at first, and from which on no more is read before it was handed out. */
 const GATHERED_BYTES = 64 * 1024
+const FULL_BYTES = 256 * 1024
 
 /**
  * Passes on what a connection brings, slice by slice as it is asked for. What comes while nobody asks stays where it is
@@ -54,9 +56,9 @@ export class BodyQueue implements AnswerBody {
     return this.#framing.ended
   }
 
-  /** Whether somebody waits for bytes and there are none to hand out. */
+  /** Whether somebody waits for bytes, and there are none to hand out or others are welcome to go with them. */
   get isWaiting(): boolean {
-    return this.#waiter !== null && !this.#handingOut
+    return this.#waiter !== null && (!this.#handingOut || this.#gatheredBytes < FULL_BYTES)
   }
 
   reuseMemory(): void {
@@ -158,7 +160,8 @@ export class BodyQueue implements AnswerBody {
   #gather(piece: Uint8Array): void {
     const bytes = this.#gatheredBytes + piece.length
     if (this.#gathered.length < bytes) {
-      const larger = new Uint8Array(this.#framing.ended ? bytes : Math.max(GATHERED_BYTES, bytes))
+      const least = this.#gathered.length === 0 ? GATHERED_BYTES : FULL_BYTES + GATHERED_BYTES
+      const larger = new Uint8Array(this.#framing.ended ? bytes : Math.max(least, bytes))
       larger.set(this.#gathered.subarray(0, this.#gatheredBytes))
       this.#gathered = larger
     }
