@@ -99,11 +99,12 @@ function windowOfChunks(layout: Layout, windowIndex: number, firstChunk: number,
 }
 
 /** With one request at most: what each costs beside its bytes is little by then, and an interruption loses one window. */
-const MOST_IN_ROW = 4
+const MOST_IN_ROW = 8
 
 /**
- * Group windows for requests that bring several in a row: to a service a request is as much work as some MiB of it.
- * Towards the end there are fewer in each, so that all requests under way end at about the same time.
+ * Group windows for requests that bring several in a row: to a service a request is as much work as some MiB of it. At first
+ * there is one in each: over a slow line those that come later, of which there may be more at once, should find something
+ * to do. Towards the end there are fewer, so that all requests under way end at about the same time.
  *
  * @param windows - in order; where some are missing, a row ends.
  * @param count - how many there are, at most.
@@ -115,12 +116,15 @@ export function* inRows(
   limit: { readonly current: number },
 ): Generator<Window[], void, undefined> {
   let left = count
+  let rows = 0
   let row: Window[] = []
   for (const window of windows) {
     const share = Math.floor((left + row.length) / (2 * limit.current))
-    const isFull = row.length >= Math.min(Math.max(share, 1), MOST_IN_ROW)
+    const grown = 4 ** Math.floor(rows / limit.current)
+    const isFull = row.length >= Math.min(Math.max(share, 1), grown, MOST_IN_ROW)
     if (row.length > 0 && (isFull || row.at(-1)?.end !== window.start)) {
       yield row
+      rows += 1
       row = []
     }
     row.push(window)

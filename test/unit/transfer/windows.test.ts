@@ -51,7 +51,7 @@ test("rows hold all windows in order, none that lies apart, and towards the end 
       expect(rows.flat()).toEqual(windows)
       let left = windows.length
       for (const row of rows) {
-        expect(row.length).toBeLessThanOrEqual(left < 2 * current ? 1 : 4)
+        expect(row.length).toBeLessThanOrEqual(left < 2 * current ? 1 : 8)
         for (const [index, { end }] of row.slice(0, -1).entries()) expect(row[index + 1]?.start).toBe(end)
         left -= row.length
       }
@@ -59,12 +59,24 @@ test("rows hold all windows in order, none that lies apart, and towards the end 
   )
 })
 
-test("rows are long where there is much", () => {
+test("rows are long where there is much, but not before the first ones have come", () => {
   const layout = layoutOfPlaintext(4096 * 1000, { chunkBytes: 4096, chunksPerSegment: 10 })
   const windows = new Windows(layout, 80 + 10 * 4112)
   const rows = [...inRows(windows, windows.count, { current: 4 })].map((row) => row.length)
-  expect(rows.slice(0, 17)).toEqual(new Array(17).fill(4))
-  expect(rows.slice(17)).toEqual([4, 3, 3, 2, 2, 2, 2, ...new Array(14).fill(1)])
+  expect(rows.slice(0, 8)).toEqual([1, 1, 1, 1, 4, 4, 4, 4])
+  expect(rows.slice(8)).toEqual([8, 8, 8, 7, 6, 5, 4, 4, 3, 3, 3, 2, 2, 2, ...new Array(15).fill(1)])
+})
+
+test("rows stay short while more and more requests are under way", () => {
+  const layout = layoutOfPlaintext(4096 * 1000, { chunkBytes: 4096, chunksPerSegment: 10 })
+  const windows = new Windows(layout, 80 + 10 * 4112)
+  const limit = { current: 2 }
+  const rows: number[] = []
+  for (const row of inRows(windows, windows.count, limit)) {
+    rows.push(row.length)
+    if (rows.length >= limit.current) limit.current = Math.min(16, 2 * limit.current)
+  }
+  expect(rows.slice(0, 16)).toEqual(new Array(16).fill(1))
 })
 
 test("a window keeps to the limit unless one chunk does not, and the first has half of it or all", () => {
