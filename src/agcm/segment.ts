@@ -10,7 +10,6 @@ export class SegmentSealer implements Disposable {
   /** 80 bytes, to stand before the chunks. */
   readonly header: Uint8Array<ArrayBuffer>
   readonly #keys: SegmentKeys
-  readonly #nonces: ChunkNonces
   readonly #geometry: Geometry
   readonly #segmentIndex: number
   #nextChunkIndex = 0
@@ -23,7 +22,6 @@ export class SegmentSealer implements Disposable {
     const { header, keys } = createSegment(dek, geometry, segmentIndex, salt)
     this.header = header
     this.#keys = keys
-    this.#nonces = new ChunkNonces(keys.baseNonce)
     this.#geometry = geometry
     this.#segmentIndex = segmentIndex
   }
@@ -48,7 +46,7 @@ export class SegmentSealer implements Disposable {
       throw new RangeError("an empty chunk in an object that is not empty")
     }
     this.#nextChunkIndex = chunkIndex + 1
-    const nonce = this.#nonces.of(chunkIndex, final)
+    const nonce = chunkNonce(this.#keys.baseNonce, chunkIndex, final)
     aeadSealInto(this.#keys.chunkKey, nonce, plaintext, target)
   }
 
@@ -103,7 +101,6 @@ export function sealSegment(
 export class SegmentOpener implements Disposable {
   readonly header: SegmentHeader
   readonly #keys: SegmentKeys
-  readonly #nonces: ChunkNonces
 
   /**
    * @param dek - 32 bytes; borrowed for the constructor only.
@@ -118,7 +115,6 @@ export class SegmentOpener implements Disposable {
   ) {
     this.header = parseHeader(header, expected)
     this.#keys = openHeader(dek, header)
-    this.#nonces = new ChunkNonces(this.#keys.baseNonce)
   }
 
   /**
@@ -131,7 +127,7 @@ export class SegmentOpener implements Disposable {
     const place = { segmentIndex: this.header.segmentIndex, chunkIndex }
     const mayBeEmpty = final && chunkIndex === 0 && this.header.segmentIndex === 0
     if (sealed.length === TAG_BYTES && !mayBeEmpty) throw new RefusedError("empty chunk", place)
-    const nonce = this.#nonces.of(chunkIndex, final)
+    const nonce = chunkNonce(this.#keys.baseNonce, chunkIndex, final)
     const plaintext = aeadOpen(this.#keys.chunkKey, nonce, sealed)
     if (!plaintext) throw new RefusedError("tag", place)
     return plaintext
@@ -172,27 +168,11 @@ export function openSegment(
   return { header: opener.header, chunks }
 }
 
-/** Nonces of one segment's chunks: base nonce XOR (7 zero bytes || chunk index as u32 big-endian || final). */
-class ChunkNonces {
-  /** Written anew for each chunk: to make one costs as much as some KiB of the chunk. */
-  readonly #nonce: Uint8Array
-  readonly #view: DataView
-  readonly #index: number
-  readonly #flags: number
-
-  /** @param baseNonce - 12 bytes, borrowed for the constructor only. */
-  constructor(baseNonce: Uint8Array) {
-    const nonce = concat(baseNonce)
-    this.#nonce = nonce
-    this.#view = new DataView(nonce.buffer)
-    this.#index = this.#view.getUint32(7)
-    this.#flags = this.#view.getUint8(11)
-  }
-
-  /** @returns 12 bytes, in memory that the next call uses again. */
-  of(chunkIndex: number, final: boolean): Uint8Array {
-    this.#view.setUint32(7, (this.#index ^ chunkIndex) >>> 0)
-    this.#view.setUint8(11, this.#flags ^ (final ? 1 : 0))
-    return this.#nonce
-  }
+// base nonce XOR (7 zero bytes || chunk index as u32 big-endian || final)
+function chunkNonce(baseNonce: Uint8Array, chunkIndex: number, final: boolean): Uint8Array {
+  const nonce = concat(baseNonce)
+  const view = new DataView(nonce.buffer)
+  view.setUint32(7, (view.getUint32(7) ^ chunkIndex) >>> 0)
+  view.setUint8(11, view.getUint8(11) ^ (final ? 1 : 0))
+  return nonce
 }

@@ -79,7 +79,6 @@ export class AdaptiveLimit implements Limit {
 
   #judge(rate: number, now: number): void {
     const before = this.#before
-    const isBusy = this.#busy() >= BUSY
     if (before && rate < before.rate * WORTH) {
       this.#trying = false
       this.#current = before.limit
@@ -92,7 +91,7 @@ export class AdaptiveLimit implements Limit {
     this.#before = undefined
     this.#bytes = 0
     this.#countsFrom = now
-    if (isBusy) return
+    if (this.#busy() >= BUSY) return
     this.#before = { limit: this.#current, rate }
     this.#current = Math.min(this.#most, this.#current * STEP)
     this.#countsFrom += SETTLING_MS

@@ -56,8 +56,8 @@ export class BodyQueue implements AnswerBody {
     return this.#framing.ended
   }
 
-  /** Whether somebody waits for bytes, and there are none to hand out or others are welcome to go with them. */
-  get isWaiting(): boolean {
+  /** Whether to read on: somebody waits, and what is about to be handed out is little yet. */
+  get wantsMore(): boolean {
     return this.#waiter !== null && (!this.#handingOut || this.#gatheredBytes < FULL_BYTES)
   }
 

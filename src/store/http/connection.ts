@@ -175,7 +175,7 @@ export class Connection {
     const beyond = exchange.body.receive(rest)
     // What nobody asked for cannot be told from the answer to the next request.
     if (beyond > 0) exchange.keepAlive = false
-    return exchange.body.isWaiting
+    return exchange.body.wantsMore
   }
 
   /** @returns what is behind the head, or null if it has not all come. */

@@ -22,21 +22,21 @@ test("TLS: records that come one right after the other are handed out together, 
     const goesOn: boolean[] = []
     for (let index = 0; index < 16; index++) {
       body.receive(record(round * 16 + index))
-      goesOn.push(body.isWaiting)
+      goesOn.push(body.wantsMore)
     }
     expect(goesOn.indexOf(false)).toBe(15)
     const { value } = await next
     expect(value).toEqual(
       new Uint8Array(Buffer.concat(Array.from({ length: 16 }, (_, index) => record(round * 16 + index)))),
     )
-    expect(body.isWaiting).toBe(false)
+    expect(body.wantsMore).toBe(false)
   }
 })
 
 test("TLS: what came too early for anybody is there for the next who asks", async () => {
   const body = bodyOf(100 * RECORD_BYTES, false)
   body.receive(record(1))
-  expect(body.isWaiting).toBe(false)
+  expect(body.wantsMore).toBe(false)
   expect((await body.next()).value).toEqual(record(1))
 })
 
@@ -44,8 +44,8 @@ test("a connection that waits is read again once what it brought was handed out"
   const body = bodyOf(100 * RECORD_BYTES, true)
   body.reuseMemory()
   const next = body.next()
-  expect(body.isWaiting).toBe(true)
+  expect(body.wantsMore).toBe(true)
   body.receive(record(1))
-  expect(body.isWaiting).toBe(false)
+  expect(body.wantsMore).toBe(false)
   expect((await next).value).toEqual(record(1))
 })
