@@ -1,3 +1,4 @@
+import { BegunStream } from "../begun-stream.ts"
 import { concat, readU32le, u32le, utf8 } from "../bytes.ts"
 import { IntegrityError } from "../errors.ts"
 import { encodeEnvelope, MAX_ENVELOPE_BYTES, parseEnvelope } from "./codec.ts"
@@ -90,7 +91,7 @@ export async function readFileHeader(source: AsyncIterable<Uint8Array>): Promise
   envelope: Envelope
   headerBytes: number
   areaBytes: number
-  body: AsyncIterableIterator<Uint8Array, void>
+  body: BegunStream
 }> {
   const input = source[Symbol.asyncIterator]()
   const pieces: Uint8Array[] = []
@@ -110,35 +111,11 @@ export async function readFileHeader(source: AsyncIterable<Uint8Array>): Promise
     const headerBytes = FILE_PREFIX_BYTES + prefix.areaBytes
     const begin = await gather(headerBytes)
     const envelope = parseFileArea(begin.subarray(FILE_PREFIX_BYTES, headerBytes), prefix)
-    const body = continued(begin.subarray(headerBytes), input)
+    const body = new BegunStream(begin.length > headerBytes ? [begin.subarray(headerBytes)] : [], input)
     return { envelope, headerBytes, areaBytes: prefix.areaBytes, body }
   } catch (error) {
     await input.return?.()
     throw error
-  }
-}
-
-// Not a generator: returning one before its first next() would leave the source open.
-function continued(
-  first: Uint8Array,
-  rest: AsyncIterator<Uint8Array>,
-): AsyncIterableIterator<Uint8Array, void> {
-  let begin = first.length > 0 ? first : undefined
-  return {
-    [Symbol.asyncIterator]() {
-      return this
-    },
-    async next() {
-      if (!begin) return await rest.next()
-      const value = begin
-      begin = undefined
-      return { done: false, value }
-    },
-    async return() {
-      begin = undefined
-      await rest.return?.()
-      return { done: true, value: undefined }
-    },
   }
 }
 

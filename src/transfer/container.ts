@@ -1,5 +1,6 @@
 import { SALT_BYTES } from "../agcm/layout.ts"
 import { openStream, sealStream } from "../agcm/stream.ts"
+import { BegunStream } from "../begun-stream.ts"
 import { concat } from "../bytes.ts"
 import { AGCM2 } from "../compat/agcm2.ts"
 import { RECOGNITION_BYTES } from "../compat/format.ts"
@@ -13,7 +14,6 @@ import type { TransferContext } from "./context.ts"
 import { refuseExpectation } from "./expect.ts"
 import { admit, released } from "./foreign.ts"
 import { formatsOf } from "./formats.ts"
-import { continued } from "./framing.ts"
 import { formatOf, type ObjectFormat } from "./inspect.ts"
 
 const DEFAULT_GEOMETRY = { chunkBytes: 65_536, chunksPerSegment: 256 }
@@ -134,14 +134,12 @@ async function* openContainer(
       yield chunk
     }
   } finally {
-    await body.return?.()
+    await body.return()
   }
 }
 
 /** The first bytes of a stream, and all of it. */
-async function begin(
-  source: AsyncIterable<Uint8Array>,
-): Promise<{ head: Uint8Array; pieces: AsyncGenerator<Uint8Array, void, undefined> }> {
+async function begin(source: AsyncIterable<Uint8Array>): Promise<{ head: Uint8Array; pieces: BegunStream }> {
   const input = source[Symbol.asyncIterator]()
   const first: Uint8Array[] = []
   let bytes = 0
@@ -151,5 +149,5 @@ async function begin(
     first.push(next.value.slice()) // the source may use its memory again for the next piece
     bytes += next.value.length
   }
-  return { head: concat(...first).subarray(0, RECOGNITION_BYTES), pieces: continued(first, input) }
+  return { head: concat(...first).subarray(0, RECOGNITION_BYTES), pieces: new BegunStream(first, input) }
 }

@@ -1,3 +1,4 @@
+import { BegunStream } from "../begun-stream.ts"
 import { concat } from "../bytes.ts"
 import { FRAMING_HEAD_BYTES, looksFramed, unframe } from "../compat/aws-chunked.ts"
 
@@ -5,11 +6,11 @@ import { FRAMING_HEAD_BYTES, looksFramed, unframe } from "../compat/aws-chunked.
 export interface Peeked {
   /** Whether it begins as the framing of an upload does. */
   readonly looksFramed: boolean
-  /** All of it, beginning included. */
-  readonly pieces: AsyncGenerator<Uint8Array, void, undefined>
+  /** All of it, beginning included: to be drained or returned. */
+  readonly pieces: BegunStream
 }
 
-/** Look at the beginning of a stream. Whoever does not iterate over the pieces returns them. */
+/** Look at the beginning of a stream. */
 export async function peek(stream: AsyncIterable<Uint8Array>): Promise<Peeked> {
   const input = stream[Symbol.asyncIterator]()
   const begin: Uint8Array[] = []
@@ -22,7 +23,7 @@ export async function peek(stream: AsyncIterable<Uint8Array>): Promise<Peeked> {
   }
   return {
     looksFramed: looksFramed(concat(...begin).subarray(0, FRAMING_HEAD_BYTES)),
-    pieces: continued(begin, input),
+    pieces: new BegunStream(begin, input),
   }
 }
 
@@ -43,17 +44,4 @@ export async function* withoutFraming(
   }
   yield* unframe(peeked.pieces)
   onUnframed()
-}
-
-/** A stream that was begun, from its beginning again. */
-export async function* continued(
-  begin: readonly Uint8Array[],
-  input: AsyncIterator<Uint8Array>,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  try {
-    yield* begin
-    for (let next = await input.next(); !next.done; next = await input.next()) yield next.value
-  } finally {
-    await input.return?.()
-  }
 }

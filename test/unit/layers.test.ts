@@ -6,7 +6,7 @@ import { describe, expect, test } from "vitest"
 
 const root = fileURLToPath(new URL("../../src", import.meta.url))
 
-const BASE = ["bytes", "errors"]
+const BASE = ["begun-stream", "bytes", "errors"]
 const FILES = ["files", ...BASE]
 const KEYS = ["keys", "crypto", ...FILES]
 const ENVELOPE = ["envelope", ...KEYS]
@@ -17,6 +17,7 @@ const LIBRARY = [...TRANSFER, "keyring", "rotation", "snapshot", "config", "inde
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   errors: [],
   bytes: [],
+  "begun-stream": [],
   crypto: BASE,
   agcm: ["crypto", ...BASE],
   compat: ["agcm", "crypto", ...BASE],
