@@ -8,7 +8,8 @@ import { promisify } from "node:util"
 const run = promisify(execFile)
 const TREE_FILE_BYTES = 4096
 const FILES_PER_DIRECTORY = 100
-const MEMORY = "/dev/shm"
+/** Where files are kept in memory, on systems that have it. */
+export const MEMORY = "/dev/shm"
 
 /** A new directory, in memory if that has so much room: what is measured is the tools and not a disk. */
 export async function makeDirectory(wished: string | undefined, roomBytes: number): Promise<string> {

@@ -85,7 +85,7 @@ function starts(results: Results): Goal[] {
 
 /** Cost against size: CPU for each byte, and memory, of the large file over those of the small one. */
 function sizes(results: Results): Goal[] {
-  return ["put", "get"].flatMap((work) => {
+  return ["put", "get", "verify"].flatMap((work) => {
     const measured = results.rows
       .filter((row) => row.work.startsWith(`${work} `) && row.bytes !== undefined && row.runs.length > 0)
       .map((row) => ({ bytes: row.bytes ?? 0, ...medianCost(row.runs) }))

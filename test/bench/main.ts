@@ -78,12 +78,13 @@ async function measureAll(
     for (const leg of legs) for (const peer of peers) await peer.setUp?.(leg.place)
     const plain = legs.filter(({ transport }) => transport === "http")
     if (only.has("start") && plain.length > 0) await measureStart(place, runs, recorder)
+    // Before the server has taken memory for its objects, which it keeps.
+    if (only.has("size")) await measureSizes(place, options, recorder)
+    if (only.has("sparse")) await measureSparse(place, options, recorder)
     if (only.has("put") || only.has("get")) {
       const record = new Set((["put", "get"] as const).filter((work) => only.has(work)))
       await runRounds({ up: "put", down: "get", record }, legs, runs, recorder, save)
     }
-    if (only.has("size")) await measureSizes(place, options, recorder)
-    if (only.has("sparse")) await measureSparse(place, options, recorder)
     if (only.has("tree")) {
       const record: ReadonlySet<Work> = new Set(["tree-up", "tree-down"])
       const trees = plain.map((leg) => ({
