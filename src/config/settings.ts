@@ -306,7 +306,7 @@ export const settings = {
   }),
   partSize: optional({
     kind: size(1, 5 * GIB, "a size up to 5GiB, such as 16MiB"),
-    help: "bytes of each part; grows when a file needs it (default: 16MiB)",
+    help: "bytes of each part; grows when a file needs it (default: 5MiB to 16MiB, chosen by its size)",
     option: "--part-size",
     variable: "S3EP_PART_SIZE",
     files: "any",

@@ -16,8 +16,9 @@ import { UsageError } from "../errors.ts"
 import type { StoreLimits } from "../store/store.ts"
 
 const MIB = 1024 * 1024
+/** Of a stream; and a file that is no longer goes up in one request. */
 export const DEFAULT_PART_BYTES = 16 * MIB
-export const DEFAULT_CONCURRENCY = 4
+export const DEFAULT_CONCURRENCY = 7
 /** A part with more stored bytes than this is sealed as the socket pulls it instead of being held whole. */
 export const MAX_BUFFERED_BYTES = 36 * MIB
 /** What part buffers may take together: a process with that many stays under 256 MiB. */
@@ -46,14 +47,19 @@ export interface UploadPlan {
 }
 
 /**
- * Plan an upload from its size: the wished (or default) part size, growing to whole MiB so that the parts stay within
- * the service's number.
+ * Plan the upload of a file from its size: the wished part size, or one that keeps as many requests under way as may be,
+ * growing to whole MiB so that the parts stay within the service's number.
  *
  * @throws {UsageError} if it cannot be done: chunk or part size out of range, a wished part size that needs more
  * parts than the service takes, an object larger than it stores.
  */
 export function planUpload(plaintextBytes: number, limits: StoreLimits, wishes: PlanWishes): UploadPlan {
-  return planWithGeometry(plaintextBytes, chooseGeometry(plaintextBytes, limits, wishes), limits, wishes)
+  const geometry = chooseGeometry(plaintextBytes, limits, wishes)
+  const cut =
+    wishes.partBytes === undefined
+      ? spread(plaintextBytes, geometry, limits, concurrencyOf(wishes))
+      : geometry
+  return planWithGeometry(plaintextBytes, cut, limits, wishes)
 }
 
 /** Plan the rest of an upload whose cut was decided by an earlier run. */
@@ -69,10 +75,7 @@ export function planWithGeometry(
       `${plaintextBytes} bytes would be stored as ${layout.ciphertextBytes}, more than the service's ${limits.maxObjectBytes} for one object`,
     )
   }
-  const concurrency = wishes.concurrency ?? DEFAULT_CONCURRENCY
-  if (!Number.isInteger(concurrency) || concurrency < 1) {
-    throw new UsageError(`concurrency of ${concurrency}: at least one part must be in flight`)
-  }
+  const concurrency = concurrencyOf(wishes)
   const largestPart = Math.min(fullSegmentBytes(geometry) + SEAL_BYTES, layout.ciphertextBytes)
   const streamed = largestPart > MAX_BUFFERED_BYTES
   const fitting = Math.max(1, Math.floor(BUFFER_BUDGET_BYTES / (streamed ? 4 * MIB : largestPart)))
@@ -85,7 +88,7 @@ export function planWithGeometry(
   }
 }
 
-/** The cut for an object of that size; see `planUpload`. */
+/** The cut for a stream of that size, of the wished (or default) part size; see `planUpload`. */
 export function chooseGeometry(plaintextBytes: number, limits: StoreLimits, wishes: PlanWishes): Geometry {
   const chunkBytes = checkChunkBytes(wishes.chunkBytes ?? DEFAULT_CHUNK_BYTES)
   const mostChunks = Math.min(
@@ -121,6 +124,34 @@ export function chooseGeometry(plaintextBytes: number, limits: StoreLimits, wish
   return { chunkBytes, chunksPerSegment }
 }
 
+/**
+ * The cut of a file for which one request is not enough: as many equal parts as can be held at once, or a multiple of
+ * that, so that no connection is idle; and little for the last part, which waits for all the others.
+ *
+ * @param usual - the default cut, which remains where there is nothing to share, or too much.
+ */
+function spread(
+  plaintextBytes: number,
+  usual: Geometry,
+  { minPartBytes, maxParts }: StoreLimits,
+  concurrency: number,
+): Geometry {
+  const { chunkBytes, chunksPerSegment } = usual
+  const chunks = Math.ceil(plaintextBytes / chunkBytes)
+  if (chunks <= chunksPerSegment) return usual
+  const fewest = Math.ceil(minPartBytes / chunkBytes)
+  const held = Math.floor(
+    (BUFFER_BUDGET_BYTES / concurrency - HEADER_BYTES - SEAL_BYTES) / (chunkBytes + TAG_BYTES),
+  )
+  const most = Math.max(fewest, Math.min(held, chunksPerSegment))
+  const shared = chunks - 1 // one at least is left for the last part
+  const rounds = Math.ceil(shared / (most * concurrency))
+  const parts = Math.min(rounds * concurrency, Math.floor(shared / fewest))
+  const needed = Math.ceil(chunks / maxParts)
+  if (parts < 2 || needed > most) return usual
+  return { chunkBytes, chunksPerSegment: Math.max(Math.floor(shared / parts), needed) }
+}
+
 /** Whether a request's explicit wishes ask for another cut than an earlier run's. */
 export function contradicts(wishes: PlanWishes, geometry: Geometry): boolean {
   const { chunkBytes, partBytes } = wishes
@@ -131,6 +162,11 @@ export function contradicts(wishes: PlanWishes, geometry: Geometry): boolean {
 /** Plaintext bytes of a full part of this plan. */
 export function partPlaintextBytes(plan: UploadPlan): number {
   return segmentPlaintextBytes(plan.layout)
+}
+
+function concurrencyOf({ concurrency = DEFAULT_CONCURRENCY }: PlanWishes): number {
+  if (Number.isInteger(concurrency) && concurrency >= 1) return concurrency
+  throw new UsageError(`concurrency of ${concurrency}: at least one part must be in flight`)
 }
 
 function checkChunkBytes(chunkBytes: number): number {

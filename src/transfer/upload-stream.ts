@@ -15,7 +15,13 @@ import type { StoredObject, StoreLimits } from "../store/store.ts"
 import { abortable } from "./abortable.ts"
 import type { TransferContext } from "./context.ts"
 import { type NewObject, newObject } from "./new-object.ts"
-import { BUFFER_BUDGET_BYTES, DEFAULT_CONCURRENCY, MAX_BUFFERED_BYTES, planUpload } from "./plan.ts"
+import {
+  BUFFER_BUDGET_BYTES,
+  chooseGeometry,
+  DEFAULT_CONCURRENCY,
+  MAX_BUFFERED_BYTES,
+  planWithGeometry,
+} from "./plan.ts"
 import { checkConditions, conditionsToSend, findOwnObject } from "./stored-object.ts"
 import { callOptions, type UploadOptions, type UploadResult } from "./upload-request.ts"
 import { putSealed } from "./upload-whole.ts"
@@ -59,9 +65,9 @@ export async function uploadStream(context: TransferContext, request: StreamRequ
 
 // Without a length, the default part size has to do. The seal may need a part of its own.
 function geometryFor(request: StreamRequest, limits: StoreLimits): Geometry {
-  const maxParts = Math.max(1, limits.maxParts - 1)
-  const { layout } = planUpload(request.expectedBytes ?? 0, { ...limits, maxParts }, request)
-  return { chunkBytes: layout.chunkBytes, chunksPerSegment: layout.chunksPerSegment }
+  const { expectedBytes = 0 } = request
+  const parts = { ...limits, maxParts: Math.max(1, limits.maxParts - 1) }
+  return planWithGeometry(expectedBytes, chooseGeometry(expectedBytes, parts, request), parts, request).layout
 }
 
 /**

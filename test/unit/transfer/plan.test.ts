@@ -30,7 +30,6 @@ describe("what fits one part of the wished size is one request", () => {
   ])("%i bytes", (bytes, multipart) => {
     const plan = planUpload(bytes, aws, {})
     expect(plan.multipart).toBe(multipart)
-    expect(segmentPlaintextBytes(plan.layout)).toBe(DEFAULT_PART_BYTES)
   })
 
   test("unless parts are asked for", () => {
@@ -64,6 +63,54 @@ test("every size up to the largest object is cut into parts the service takes", 
       },
     ),
   )
+})
+
+describe("a file that takes several parts", () => {
+  const bytes = fc.integer({ min: DEFAULT_PART_BYTES + 1, max: 40 * GIB })
+
+  test("is cut so that all requests have something to do until the last part, which is small", () => {
+    fc.assert(
+      fc.property(bytes, fc.integer({ min: 1, max: 10 }), (size, concurrency) => {
+        const plan = planUpload(size, aws, { concurrency })
+        const { segments, plaintextBytes, chunkBytes } = plan.layout
+        const part = segmentPlaintextBytes(plan.layout)
+        expect(plan.concurrency).toBe(concurrency)
+        expect(part).toBeGreaterThanOrEqual(aws.minPartBytes)
+        expect(part).toBeLessThanOrEqual(DEFAULT_PART_BYTES)
+        const full = Math.floor((plaintextBytes - 1) / part)
+        const last = plaintextBytes - full * part
+        expect(segments).toBe(full + 1)
+        // A chunk for each of the others at most, or none would be as large as another.
+        expect(last).toBeLessThanOrEqual(Math.max(full, 1) * chunkBytes)
+        const fewest = Math.floor((plaintextBytes - 1) / (aws.minPartBytes + chunkBytes))
+        expect(full).toBeGreaterThanOrEqual(Math.min(concurrency, fewest))
+      }),
+    )
+  })
+
+  test.each([
+    [17 * MIB, 3],
+    [30 * MIB, 5],
+    [50 * MIB, 7],
+    [100 * MIB, 14],
+    [200 * MIB, 28],
+  ])("%i bytes: %i parts and the last", (size, parts) => {
+    expect(planUpload(size, aws, {})).toMatchObject({ concurrency: 7, layout: { segments: parts + 1 } })
+  })
+
+  test("in the parts that were asked for, if they were", () => {
+    const { layout } = planUpload(30 * MIB, aws, { partBytes: DEFAULT_PART_BYTES })
+    expect(layout.segments).toBe(2)
+  })
+
+  test("in parts no smaller than the service takes, and no more than it takes", () => {
+    const large = planUpload(30 * MIB, { ...aws, minPartBytes: 14 * MIB }, {})
+    expect(segmentPlaintextBytes(large.layout)).toBeGreaterThanOrEqual(14 * MIB)
+    expect(planUpload(150 * MIB, { ...aws, maxParts: 10 }, {}).layout.segments).toBe(10)
+    const most = planUpload(75 * GIB, aws, {})
+    expect(most.concurrency).toBe(7)
+    expect(most.layout.segments).toBeLessThanOrEqual(10_000)
+  })
 })
 
 test("parts grow by whole MiB, no more than they must", () => {
