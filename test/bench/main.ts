@@ -21,7 +21,7 @@ async function bench(options: Options): Promise<void> {
   const startedAt = new Date().toISOString()
   const directory = await makeDirectory(options.directory, 4 * options.fileBytes)
   try {
-    await using server = await openServer(directory)
+    await using server = await openServer(directory, options.line)
     const recorder = new Recorder()
     const { found, missing } = findPeers(options.peers)
     for (const name of missing) recorder.leave(name)
@@ -108,7 +108,7 @@ async function preparePlace(
 ): Promise<Place> {
   const { region, accessKeyId, secretAccessKey } = server
   const place: Place = {
-    endpoint: server.http,
+    endpoint: server.line,
     plainEndpoint: server.http,
     region,
     accessKeyId,

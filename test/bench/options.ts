@@ -14,6 +14,8 @@ export interface Options {
   /** As `peers`, and of those, which get trees. */
   readonly treePeers: readonly string[]
   readonly transports: ReadonlySet<string>
+  /** Bytes a second that a connection brings, and takes, over HTTP; undefined: what the machine does. */
+  readonly line: number | undefined
   readonly fileBytes: number
   readonly treeFiles: number
   readonly largeBytes: number
@@ -34,6 +36,7 @@ const HELP = `npm run bench -- [options]
   --https-peers LIST  of those, the ones that are measured over HTTPS too (all)
   --tree-peers LIST   of those, the ones that put and get trees (all that can)
   --transport LIST    http, https or both
+  --line BYTES        a second for each connection of HTTP, as over a slow line (no limit)
   --size BYTES        of the file (1 GiB)
   --files N           in the tree, 4 KiB each (10000)
   --large BYTES       of the file compared with --size (10 GiB)
@@ -54,6 +57,7 @@ export function parseOptions(args: readonly string[]): Options {
       "https-peers": { type: "string", default: "" },
       "tree-peers": { type: "string", default: "" },
       transport: { type: "string", default: "http,https" },
+      line: { type: "string" },
       size: { type: "string", default: String(GIB) },
       files: { type: "string", default: "10000" },
       large: { type: "string", default: String(10 * GIB) },
@@ -78,6 +82,7 @@ export function parseOptions(args: readonly string[]): Options {
     httpsPeers: list(values["https-peers"]),
     treePeers: list(values["tree-peers"]),
     transports: new Set(list(values.transport)),
+    line: values.line === undefined ? undefined : count(values.line),
     fileBytes: count(values.size),
     treeFiles: count(values.files),
     largeBytes: count(values.large),

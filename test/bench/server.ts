@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
+import { openLine } from "./line.ts"
 import { listenTls } from "./tls.ts"
 
 const run = promisify(execFile)
@@ -15,6 +16,8 @@ export interface Server extends AsyncDisposable {
   readonly accessKeyId: string
   readonly secretAccessKey: string
   readonly http: string
+  /** The same, as the clients that are measured reach it. */
+  readonly line: string
   readonly https: string
   /** PEM file. */
   readonly authority: string
@@ -25,21 +28,26 @@ export interface Server extends AsyncDisposable {
  * this does and keeps objects in memory, so that nobody waits for its disk.
  *
  * @param directory - for the server's state and the certificates.
+ * @param bytesPerSecond - of each connection over HTTP; undefined: what the machine does.
  */
-export async function openServer(directory: string): Promise<Server> {
+export async function openServer(directory: string, bytesPerSecond?: number): Promise<Server> {
   const given = process.env["S3EP_TEST_ENDPOINT"]
   const env = given ? process.env : await startCeph(join(directory, "rgw"))
   const http = env["S3EP_TEST_ENDPOINT"] ?? ""
   const tls = await listenTls(join(directory, "tls"), new URL(http).host)
+  const line = bytesPerSecond === undefined ? undefined : await openLine(http, bytesPerSecond)
+  const name = given ? "the server of S3EP_TEST_ENDPOINT" : (env["DESCRIPTION"] ?? "")
   return {
-    description: given ? "the server of S3EP_TEST_ENDPOINT" : (env["DESCRIPTION"] ?? ""),
+    description: line ? `${name}; over HTTP ${bytesPerSecond} bytes a second for each connection` : name,
     region: env["S3EP_TEST_REGION"] ?? "us-east-1",
     accessKeyId: env["S3EP_TEST_ACCESS_KEY_ID"] ?? "",
     secretAccessKey: env["S3EP_TEST_SECRET_ACCESS_KEY"] ?? "",
     http,
+    line: line?.endpoint ?? http,
     https: tls.endpoint,
     authority: tls.authority,
     async [Symbol.asyncDispose]() {
+      await line?.[Symbol.asyncDispose]()
       tls.stop()
       if (!given) await run(join(SERVERS, "down.sh"), [join(directory, "rgw")])
     },
