@@ -1,3 +1,5 @@
+import { concat } from "./bytes.ts"
+
 /**
  * A stream that was begun, from its beginning again: to be drained or returned.
  *
@@ -33,4 +35,25 @@ export class BegunStream implements AsyncIterableIterator<Uint8Array, void> {
     await this.#rest.return?.()
     return { done: true, value: undefined }
   }
+}
+
+/**
+ * Read the beginning of a stream.
+ *
+ * @returns its first bytes, fewer only if there are no more, in memory of their own; and all of it, to be drained or
+ * returned.
+ */
+export async function beginStream(
+  source: AsyncIterable<Uint8Array>,
+  bytes: number,
+): Promise<{ head: Uint8Array; stream: BegunStream }> {
+  const input = source[Symbol.asyncIterator]()
+  const begin: Uint8Array[] = []
+  for (let read = 0; read < bytes; ) {
+    const next = await input.next()
+    if (next.done) break
+    begin.push(next.value.slice()) // the source may use its memory again for the next piece
+    read += next.value.length
+  }
+  return { head: concat(...begin).subarray(0, bytes), stream: new BegunStream(begin, input) }
 }

@@ -1,7 +1,6 @@
 import { SALT_BYTES } from "../agcm/layout.ts"
 import { openStream, sealStream } from "../agcm/stream.ts"
-import { BegunStream } from "../begun-stream.ts"
-import { concat } from "../bytes.ts"
+import { beginStream } from "../begun-stream.ts"
 import { AGCM2 } from "../compat/agcm2.ts"
 import { RECOGNITION_BYTES } from "../compat/format.ts"
 import { recognise } from "../compat/registry.ts"
@@ -91,7 +90,7 @@ export async function* decryptStream(
   source: AsyncIterable<Uint8Array>,
   options: DecryptOptions = {},
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const { head, pieces } = await begin(source)
+  const { head, stream: pieces } = await beginStream(source, RECOGNITION_BYTES)
   try {
     const { metadata = {}, key: objectKey = null } = options.object ?? {}
     const found = { objectKey, metadata, bytes: options.bytes ?? null, parts: null, head }
@@ -136,18 +135,4 @@ async function* openContainer(
   } finally {
     await body.return()
   }
-}
-
-/** The first bytes of a stream, and all of it. */
-async function begin(source: AsyncIterable<Uint8Array>): Promise<{ head: Uint8Array; pieces: BegunStream }> {
-  const input = source[Symbol.asyncIterator]()
-  const first: Uint8Array[] = []
-  let bytes = 0
-  while (bytes < RECOGNITION_BYTES) {
-    const next = await input.next()
-    if (next.done) break
-    first.push(next.value.slice()) // the source may use its memory again for the next piece
-    bytes += next.value.length
-  }
-  return { head: concat(...first).subarray(0, RECOGNITION_BYTES), pieces: new BegunStream(first, input) }
 }

@@ -1,5 +1,4 @@
-import { BegunStream } from "../begun-stream.ts"
-import { concat } from "../bytes.ts"
+import { type BegunStream, beginStream } from "../begun-stream.ts"
 import { FRAMING_HEAD_BYTES, looksFramed, unframe } from "../compat/aws-chunked.ts"
 
 /** A stream whose beginning was looked at. */
@@ -12,19 +11,8 @@ export interface Peeked {
 
 /** Look at the beginning of a stream. */
 export async function peek(stream: AsyncIterable<Uint8Array>): Promise<Peeked> {
-  const input = stream[Symbol.asyncIterator]()
-  const begin: Uint8Array[] = []
-  let bytes = 0
-  while (bytes < FRAMING_HEAD_BYTES) {
-    const next = await input.next()
-    if (next.done) break
-    begin.push(next.value)
-    bytes += next.value.length
-  }
-  return {
-    looksFramed: looksFramed(concat(...begin).subarray(0, FRAMING_HEAD_BYTES)),
-    pieces: new BegunStream(begin, input),
-  }
+  const { head, stream: pieces } = await beginStream(stream, FRAMING_HEAD_BYTES)
+  return { looksFramed: looksFramed(head), pieces }
 }
 
 /**

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest"
-import { BegunStream } from "../../src/begun-stream.ts"
+import { BegunStream, beginStream } from "../../src/begun-stream.ts"
 
 const [a, b, c] = [Uint8Array.of(1), Uint8Array.of(2, 3), Uint8Array.of(4)]
 
@@ -48,4 +48,26 @@ test("what begins with nothing is the rest, which need not be closed", async () 
   const stream = new BegunStream([], rest)
   expect(await collect(stream)).toEqual([])
   expect(await stream.return()).toEqual({ done: true, value: undefined })
+})
+
+test.each([
+  [0, 0],
+  [1, 1],
+  [3, 3],
+  [4, 4],
+  [5, 4],
+])("of its first %i bytes there are %i, and nothing of it is lost", async (bytes, there) => {
+  const memory = new Uint8Array(2)
+  const source = (async function* () {
+    // The same memory for each piece, as some sources do.
+    for (const piece of [a, b, c]) {
+      memory.set(piece)
+      yield memory.subarray(0, piece.length)
+    }
+  })()
+  const { head, stream } = await beginStream(source, bytes)
+  expect(head).toEqual(Uint8Array.of(1, 2, 3, 4).subarray(0, there))
+  const all: number[] = []
+  for await (const piece of stream) all.push(...piece)
+  expect(all).toEqual([1, 2, 3, 4])
 })

@@ -17,7 +17,7 @@ const LIBRARY = [...TRANSFER, "keyring", "rotation", "snapshot", "config", "inde
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   errors: [],
   bytes: [],
-  "begun-stream": [],
+  "begun-stream": ["bytes"],
   crypto: BASE,
   agcm: ["crypto", ...BASE],
   compat: ["agcm", "crypto", ...BASE],

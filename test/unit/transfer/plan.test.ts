@@ -30,6 +30,7 @@ describe("what fits one part of the wished size is one request", () => {
   ])("%i bytes", (bytes, multipart) => {
     const plan = planUpload(bytes, aws, {})
     expect(plan.multipart).toBe(multipart)
+    if (!multipart) expect(segmentPlaintextBytes(plan.layout)).toBe(DEFAULT_PART_BYTES)
   })
 
   test("unless parts are asked for", () => {
