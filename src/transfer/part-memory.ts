@@ -1,8 +1,12 @@
+/** Pieces that wait for the next part, at most. */
+const PIECES_KEPT = 8
+
 /** Memory for parts in flight, shared by all uploads of a command: what they hold together stays within a limit. */
 export class PartMemory {
   readonly #limitBytes: number
   readonly #waiting: { bytes: number; admit: () => void }[] = []
   #free: Uint8Array<ArrayBuffer>[] = []
+  readonly #pieces: Uint8Array<ArrayBuffer>[] = []
   #heldBytes = 0
 
   constructor(limitBytes: number) {
@@ -28,6 +32,22 @@ export class PartMemory {
         this.release(bytes)
       },
       abandon: () => this.release(bytes),
+    }
+  }
+
+  /**
+   * Memory for what passes through on its way into a part, beside the limit. A new one for each part would be new to the
+   * system, too, which takes longer to find it than the bytes to pass.
+   */
+  piece(bytes: number): PieceBuffer {
+    const fitting = this.#pieces.findIndex((buffer) => buffer.length >= bytes)
+    const reused = fitting < 0 ? undefined : this.#pieces.splice(fitting, 1)[0]
+    const buffer = reused ?? new Uint8Array(bytes)
+    return {
+      bytes: buffer.subarray(0, bytes),
+      [Symbol.dispose]: () => {
+        if (this.#pieces.length < PIECES_KEPT) this.#pieces.push(buffer)
+      },
     }
   }
 
@@ -81,4 +101,9 @@ export interface PartBuffer {
   recycle(): void
   /** Give up the claim on it, because a request that failed may read it still: it is never written again. */
   abandon(): void
+}
+
+/** Memory of one piece of a part, which the next one gets once it is disposed of: nothing may read or write it then. */
+export interface PieceBuffer extends Disposable {
+  readonly bytes: Uint8Array<ArrayBuffer>
 }

@@ -19,7 +19,7 @@ export type ScanEntry = {
   /** From the root, with "/" between names. */
   readonly relative: string
 } & (
-  | { readonly kind: "file"; readonly bytes: number }
+  | { readonly kind: "file" }
   | { readonly kind: "skipped"; readonly why: string }
   | { readonly kind: "failed"; readonly error: S3epError }
 )
@@ -83,7 +83,7 @@ class Walk {
       if (is.kind === "directory") {
         if (!this.#filter.excludes(`${relative}/`)) yield* this.#below(directory, path, relative)
       } else if (this.#filter.wants(relative)) {
-        yield is.kind === "file" ? await fileEntry(path, relative) : { path, relative, ...is }
+        yield { path, relative, ...is }
       }
     }
   }
@@ -142,14 +142,6 @@ class Walk {
     } catch (error) {
       return { kind: "failed", error: asLocal(path, error) }
     }
-  }
-}
-
-async function fileEntry(path: string, relative: string): Promise<ScanEntry> {
-  try {
-    return { path, relative, kind: "file", bytes: (await statFile(path)).size }
-  } catch (error) {
-    return { path, relative, kind: "failed", error: asLocal(path, error) }
   }
 }
 

@@ -2,6 +2,7 @@ import { HEADER_BYTES, type Layout, placeOfSegment, SEAL_BYTES, type SegmentPlac
 import { SegmentSealer } from "../agcm/segment.ts"
 import { TAG_BYTES } from "../crypto/aead.ts"
 import type { SecretBytes } from "../crypto/secret.ts"
+import type { PartMemory } from "./part-memory.ts"
 import type { Source } from "./source.ts"
 
 const PIECE_BYTES = 1024 * 1024
@@ -24,7 +25,7 @@ export function partBytes(layout: Layout, segmentIndex: number): number {
 }
 
 /**
- * Seal a part into a buffer.
+ * Seal a part into a buffer. Plaintext is read elsewhere, so that none is ever where a request takes its bytes from.
  *
  * @param target - exactly `partBytes` long.
  */
@@ -32,6 +33,7 @@ export async function sealPartInto(
   attempt: PartAttempt,
   source: Source,
   target: Uint8Array,
+  memory: PartMemory,
   signal: AbortSignal,
 ): Promise<void> {
   const { layout, seal } = attempt
@@ -39,11 +41,11 @@ export async function sealPartInto(
   using sealer = new SegmentSealer(attempt.dek, layout, attempt.segmentIndex, attempt.salt)
   target.set(sealer.header)
   const pieceBytes = pieceBytesOf(layout)
-  const plaintext = new Uint8Array(Math.min(pieceBytes, place.plaintextBytes))
+  using plaintext = memory.piece(Math.min(pieceBytes, place.plaintextBytes))
   const chunksPerPiece = pieceBytes / layout.chunkBytes
   for (let chunkIndex = 0, at = HEADER_BYTES; chunkIndex < place.chunks; chunkIndex += chunksPerPiece) {
     signal.throwIfAborted()
-    at += await sealPiece(sealer, place, layout, chunkIndex, source, plaintext, target.subarray(at))
+    at += await sealPiece(sealer, place, layout, chunkIndex, source, plaintext.bytes, target.subarray(at))
   }
   if (seal) target.set(seal, target.length - SEAL_BYTES)
 }
@@ -52,6 +54,7 @@ export async function sealPartInto(
 export async function* sealPartStream(
   attempt: PartAttempt,
   source: Source,
+  memory: PartMemory,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const { layout, seal } = attempt
@@ -59,14 +62,14 @@ export async function* sealPartStream(
   using sealer = new SegmentSealer(attempt.dek, layout, attempt.segmentIndex, attempt.salt)
   yield sealer.header
   const pieceBytes = pieceBytesOf(layout)
-  const plaintext = new Uint8Array(Math.min(pieceBytes, place.plaintextBytes))
+  using plaintext = memory.piece(Math.min(pieceBytes, place.plaintextBytes))
   const chunksPerPiece = pieceBytes / layout.chunkBytes
   for (let chunkIndex = 0; chunkIndex < place.chunks; chunkIndex += chunksPerPiece) {
     signal.throwIfAborted()
     const chunks = Math.min(chunksPerPiece, place.chunks - chunkIndex)
     const bytes = Math.min(pieceBytes, place.plaintextBytes - chunkIndex * layout.chunkBytes)
     const sealed = new Uint8Array(bytes + chunks * TAG_BYTES)
-    await sealPiece(sealer, place, layout, chunkIndex, source, plaintext, sealed)
+    await sealPiece(sealer, place, layout, chunkIndex, source, plaintext.bytes, sealed)
     yield sealed
   }
   if (seal) yield seal

@@ -94,7 +94,7 @@ async function sendBuffered(
   let idle = true
   try {
     const attempt = newAttempt(job, session, partNumber)
-    await sealPartInto(attempt, job.source, buffer.bytes, signal)
+    await sealPartInto(attempt, job.source, buffer.bytes, job.memory, signal)
     await noteAttempt(session, attempt, buffer.bytes)
     idle = false
     const line = await deliver(job, session, attempt, buffer.bytes, signal)
@@ -118,7 +118,7 @@ async function streamPart(
     const failures = patience(job.context, `upload part ${partNumber} of ${job.item}`, signal)
     for (;;) {
       const attempt = newAttempt(job, session, partNumber)
-      const sealed = watched(sealPartStream(attempt, job.source, signal))
+      const sealed = watched(sealPartStream(attempt, job.source, job.memory, signal))
       const body = { bytes: partBytes(session.plan.layout, partNumber - 1), stream: sealed.stream }
       await noteAttempt(session, attempt)
       try {

@@ -1,4 +1,6 @@
 import { NotFoundError, S3epError, UsageError } from "../errors.ts"
+import { statFile } from "../files/calls.ts"
+import { localError } from "../files/local-error.ts"
 import type { ObjectAddress } from "../store/store.ts"
 import { AdaptiveLimit } from "./adaptive-limit.ts"
 import { forEachConcurrent } from "./concurrent.ts"
@@ -130,7 +132,7 @@ async function settleOne(
   if (exists) return { ...item, outcome: "skipped", why: STORED_ALREADY }
   try {
     checkKey(address)
-    if (request.dryRun) return { ...item, outcome: "planned", bytes: entry.bytes }
+    if (request.dryRun) return { ...item, outcome: "planned", bytes: await bytesOf(entry.path) }
     const { partConcurrency, upload = uploadFile, ...wishes } = request
     const result = await upload(
       context,
@@ -142,6 +144,14 @@ async function settleOne(
     context.signal.throwIfAborted()
     if (!(error instanceof S3epError) || failsAll(context, error)) throw error
     return { ...item, outcome: "failed", error }
+  }
+}
+
+async function bytesOf(path: string): Promise<number> {
+  try {
+    return (await statFile(path)).size
+  } catch (error) {
+    throw localError("read", path, error)
   }
 }
 

@@ -20,7 +20,7 @@ export async function putWhole(job: UploadJob, layout: Layout): Promise<UploadRe
     const salt = context.random(SALT_BYTES)
     const seal = computeSeal(object.dek, layout.plaintextBytes, [salt])
     const attempt = { dek: object.dek, layout, segmentIndex: 0, salt, seal }
-    await sealPartInto(attempt, source, buffer.bytes, context.signal)
+    await sealPartInto(attempt, source, buffer.bytes, job.memory, context.signal)
     await source.assertUnchanged()
     idle = false
     const result = await putSealed(context, request, limits, object, {
