@@ -6,6 +6,7 @@ import { objectUri } from "../../transfer/naming.ts"
 import { parseAddress } from "../address.ts"
 import { Batch } from "../batch.ts"
 import type { Session } from "../session.ts"
+import { expectManyObjects } from "../young-generation.ts"
 import { fetched, type GetOptions, planned, skipped } from "./fetched.ts"
 import { nothingThere } from "./verify.ts"
 
@@ -22,6 +23,7 @@ export async function getTree(
   const context = await session.transfer(dryRun ? "none" : "read", [], options)
   const { requesterPays, concurrency } = session.settings
   const customerKey = await session.customerKey()
+  expectManyObjects()
   const batch = new Batch(session, "object")
   for (const address of addresses) {
     const result = await downloadTree(context, {

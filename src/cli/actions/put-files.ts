@@ -13,6 +13,7 @@ import { STORED_ALREADY, type UploadTreeItem, uploadTree } from "../../transfer/
 import { Batch } from "../batch.ts"
 import type { Session } from "../session.ts"
 import { readWriteOptions } from "../write-options.ts"
+import { expectManyObjects } from "../young-generation.ts"
 import { exists, type PutItem, type PutOptions, refuseExisting } from "./put-plan.ts"
 import { proxyUploads } from "./put-proxy.ts"
 import { leftAlone, plannedStore, stored } from "./stored.ts"
@@ -100,5 +101,6 @@ async function putTree(
     else if (why === STORED_ALREADY || session.output.json)
       leftAlone(session, shown, objectUri(address), why ?? "")
   }
+  expectManyObjects()
   await uploadTree(context, { ...wishes, ...filters, root, bucket, prefix, partConcurrency, onItem })
 }

@@ -10,6 +10,7 @@ import { Batch, forEachItem } from "../batch.ts"
 import { type ExpectationOptions, readExpectation } from "../expectation.ts"
 import type { Session } from "../session.ts"
 import { formatBytes } from "../text.ts"
+import { expectManyObjects } from "../young-generation.ts"
 import { foreignTitle } from "./fetched.ts"
 
 export interface VerifyOptions extends ExpectationOptions {
@@ -50,6 +51,7 @@ export async function verify(
   if (!options.recursive) {
     return forEachItem(session, "object", addresses, objectUri, check, INTEGRITY_STATUS)
   }
+  expectManyObjects()
   const batch = new Batch(session, "object")
   for (const address of addresses) {
     let found = 0
