@@ -36,8 +36,8 @@ export class PartMemory {
   }
 
   /**
-   * Memory for what passes through on its way into a part, beside the limit. A new one for each part would be new to the
-   * system, too, which takes longer to find it than the bytes to pass.
+   * Memory for plaintext on its way into a part, beside the limit. It is used again, since the system takes longer to find
+   * the pages of new memory than the bytes take to pass through.
    */
   piece(bytes: number): PieceBuffer {
     const fitting = this.#pieces.findIndex((buffer) => buffer.length >= bytes)

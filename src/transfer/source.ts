@@ -24,7 +24,7 @@ export interface Source extends AsyncDisposable {
   /** Nanoseconds since 1970. */
   readonly mtimeNs: bigint
   /**
-   * Fill `target` from `position`.
+   * Fill all of `target`, in which something else may stand, from `position`.
    *
    * @throws {LocalIoError} if there are fewer bytes, or they cannot be read.
    */
