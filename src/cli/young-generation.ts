@@ -22,9 +22,9 @@ export function limitYoungGeneration(): Disposable {
   return active
 }
 
-/** Say that this run is about many objects. */
+/** Say that this run is about many objects; again and again is no different from once. */
 export function expectManyObjects(): void {
-  active?.raise(ENOUGH_FOR_MANY_BYTES)
+  active?.raiseTo(ENOUGH_FOR_MANY_BYTES)
 }
 
 class Limit implements Disposable {
@@ -35,7 +35,8 @@ class Limit implements Disposable {
     this.#watch()
   }
 
-  raise(enoughBytes: number): void {
+  raiseTo(enoughBytes: number): void {
+    if (enoughBytes <= this.#enoughBytes) return
     this.#enoughBytes = enoughBytes
     setGrowthFactor(GROWTH_FACTOR)
     this.#watch()

@@ -168,7 +168,8 @@ function decoded(name: Buffer): string | null {
   }
 }
 
-async function statOrThrow(path: string): Promise<Stats> {
+/** What a path leads to. @throws {LocalIoError} if it cannot be looked at. */
+export async function statOrThrow(path: string): Promise<Stats> {
   try {
     return await statFile(path)
   } catch (error) {

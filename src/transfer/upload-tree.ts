@@ -1,6 +1,4 @@
 import { NotFoundError, S3epError, UsageError } from "../errors.ts"
-import { statFile } from "../files/calls.ts"
-import { localError } from "../files/local-error.ts"
 import type { ObjectAddress } from "../store/store.ts"
 import { AdaptiveLimit } from "./adaptive-limit.ts"
 import { forEachConcurrent } from "./concurrent.ts"
@@ -11,7 +9,7 @@ import { LeftBehind } from "./left-behind.ts"
 import { objectUri } from "./naming.ts"
 import { PartMemory } from "./part-memory.ts"
 import { BUFFER_BUDGET_BYTES } from "./plan.ts"
-import { type ScanEntry, type ScanOptions, scanTree } from "./scan.ts"
+import { type ScanEntry, type ScanOptions, scanTree, statOrThrow } from "./scan.ts"
 import { uploadFile } from "./upload.ts"
 import type { UploadOptions, UploadResult } from "./upload-request.ts"
 
@@ -132,7 +130,7 @@ async function settleOne(
   if (exists) return { ...item, outcome: "skipped", why: STORED_ALREADY }
   try {
     checkKey(address)
-    if (request.dryRun) return { ...item, outcome: "planned", bytes: await bytesOf(entry.path) }
+    if (request.dryRun) return { ...item, outcome: "planned", bytes: (await statOrThrow(entry.path)).size }
     const { partConcurrency, upload = uploadFile, ...wishes } = request
     const result = await upload(
       context,
@@ -144,14 +142,6 @@ async function settleOne(
     context.signal.throwIfAborted()
     if (!(error instanceof S3epError) || failsAll(context, error)) throw error
     return { ...item, outcome: "failed", error }
-  }
-}
-
-async function bytesOf(path: string): Promise<number> {
-  try {
-    return (await statFile(path)).size
-  } catch (error) {
-    throw localError("read", path, error)
   }
 }
 

@@ -35,6 +35,9 @@ test("new objects get 4 MiB, 16 if there are many, and what V8 wants afterwards"
     expect(setFlagsFromString).toHaveBeenLastCalledWith("--semi-space-growth-factor=2")
     expect(factorAt(8)).toBe(undefined)
     expect(factorAt(16)).toBe("--semi-space-growth-factor=1")
+    expectManyObjects() // of a second tree
+    expect(setFlagsFromString).toHaveBeenLastCalledWith("--semi-space-growth-factor=1")
+    expect(vi.getTimerCount()).toBe(0)
   }
   expect(setFlagsFromString).toHaveBeenLastCalledWith("--semi-space-growth-factor=2")
   expect(vi.getTimerCount()).toBe(0)

@@ -9,6 +9,7 @@ import { type ExpectationOptions, readExpectation } from "../expectation.ts"
 import type { ReadingFlags } from "../reading.ts"
 import type { Session } from "../session.ts"
 import { formatBytes } from "../text.ts"
+import { expectManyObjects } from "../young-generation.ts"
 import { MigrationSummary } from "./migration-summary.ts"
 import { nothingThere } from "./verify.ts"
 
@@ -37,6 +38,7 @@ export async function migrateObjects(
   const context = await session.transfer(dryRun ? "read" : "both", dryRun ? [] : [places.target], options)
   const filter = new Filter({ include: options.include, exclude: options.exclude })
   const summary = new MigrationSummary(session, options)
+  if (places.recursive) expectManyObjects()
   const batch = new Batch(session, "object")
   session.interruptionHint = "run the same command again: it goes on where it stopped"
   const result = await migrate(context, {

@@ -8,6 +8,7 @@ import type { TransferContext } from "../../transfer/context.ts"
 import { isPrefix, parseAddress } from "../address.ts"
 import type { ConfirmOptions } from "../confirm.ts"
 import type { Session } from "../session.ts"
+import { expectManyObjects } from "../young-generation.ts"
 import { changeEpoch } from "./keyring.ts"
 import { proveAction } from "./rotate-prove.ts"
 import { mergeAction, planAction, runAction } from "./rotate-run.ts"
@@ -102,6 +103,7 @@ async function openJob(
   options: RotateOptions,
 ): Promise<RotateJob> {
   const { settings, io } = session
+  if (targets.some(({ kind }) => kind === "tree")) expectManyObjects()
   const places = targets.map((target) =>
     target.kind === "object" ? target.address : { bucket: target.bucket, key: `${target.prefix}x` },
   )

@@ -1,3 +1,4 @@
+import { rmSync } from "node:fs"
 import { mkdir, symlink } from "node:fs/promises"
 import { join } from "node:path"
 import { expect, test } from "vitest"
@@ -56,6 +57,19 @@ test("one failure does not stop the rest", async () => {
   const result = await uploadTree(site.context({ store }), request)
   expect(result).toMatchObject({ done: 2, failed: [{ item: join(request.root, "a") }] })
 })
+
+test.each([false, true])(
+  "a file that vanished since it was found is its failure (dry run: %s)",
+  async (dryRun) => {
+    await using site = await openSite()
+    const request = { ...(await treeOf(site)), concurrency: 1, dryRun }
+    const vanishing = join(request.root, "sub.txt")
+    const onItem = () => rmSync(vanishing, { force: true })
+    const result = await uploadTree(site.context(), { ...request, onItem })
+    expect(result).toMatchObject({ done: 2, failed: [{ item: vanishing }] })
+    expect(result.failed[0]?.error.message).toBe(`cannot read ${vanishing}: no such file or directory`)
+  },
+)
 
 test("what is stored already is skipped, by one listing", async () => {
   await using site = await openSite()
